@@ -4,31 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
+from benchmarks.gaps import Again, Filled, Gap, untried
 from inference.models import ModelRef
 from inference.request import Message, Request, Sampling
-from inference.result import Failure, Result
+from inference.result import Result
 from inference.schema import Schema
 
 _CITATION = pa.struct([("url", pa.string()), ("title", pa.string()), ("text", pa.string())])
-
-
-class Gap(NamedTuple):
-    """A row without an answer, and why."""
-
-    row: int
-    failure: str
-    reason: str
-
-
-class Applied(NamedTuple):
-    """The rows of a shard with their answers, and what is missing in them."""
-
-    table: pa.Table
-    failed: list[Gap]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +45,34 @@ class Application:
             messages = self._messages(value)
             yield Request(self.model, messages, self.sampling, schema, fresh=self.fresh)
 
-    def applied(self, table: pa.Table, results: Iterable[Result]) -> Applied:
+    def applied(self, table: pa.Table, results: Iterable[Result]) -> Filled:
         """The rows that the results of `requests(table)` make."""
-        cells, failed = [], []
+        cells, gaps = [], []
         for row, result in enumerate(results):
             cells.append(self._cells(result))
             if result.failure is not None:
-                failed.append(Gap(row, result.failure, result.reason or ""))
-        return Applied(self._with_cells(table, cells), failed)
+                gaps.append(Gap.of(row, "", result))
+        return Filled(self._with_cells(table, cells), gaps)
 
-    def request_again(self, applied: Applied) -> tuple[list[Request], list[Failure]]:
+    def request_again(self, applied: Filled) -> Again:
         """The request behind each missing answer, with its failure."""
-        rows = applied.table.take(pa.array([gap.row for gap in applied.failed], pa.int64()))
-        return list(self.requests(rows)), [Failure(gap.failure) for gap in applied.failed]
+        rows = applied.table.take(pa.array([gap.row for gap in applied.gaps], pa.int64()))
+        return Again(list(self.requests(rows)), applied.failures)
 
-    def mended(self, applied: Applied, results: Sequence[Result | None]) -> Applied:
+    def mended(self, applied: Filled, results: Sequence[Result | None]) -> Filled:
         """The rows with the results of asking again filled in, None where it was not tried."""
-        if all(result is None for result in results):
+        if untried(results):
             return applied
         cells = applied.table.select([name for name, _ in self._fields()]).to_pylist()
         still = []
-        for gap, result in zip(applied.failed, results, strict=True):
-            if result is not None:
-                cells[gap.row] = self._cells(result)
-            if result is None or result.failure is not None:
-                still.append(gap if result is None else _gap(gap.row, result))
-        return Applied(self._with_cells(applied.table, cells), still)
+        for gap, result in zip(applied.gaps, results, strict=True):
+            if result is None:
+                still.append(gap)
+                continue
+            cells[gap.row] = self._cells(result)
+            if result.failure is not None:
+                still.append(Gap.of(gap.row, "", result))
+        return Filled(self._with_cells(applied.table, cells), still)
 
     def _messages(self, value: Any) -> tuple[Message, ...]:
         turns = (
@@ -117,7 +105,3 @@ class Application:
 def answer_columns(name: str) -> tuple[str, str, str, str]:
     """The columns that an output column of this name brings: they replace older ones."""
     return name, f"{name}_reasoning", f"{name}_citations", f"{name}_error"
-
-
-def _gap(row: int, result: Result) -> Gap:
-    return Gap(row, str(result.failure), result.reason or "")

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from benchmarks.percentiles import all_equal
 from calibration.estimate import LEVEL, Estimate, from_draws, undefined
 from calibration.resampling import DRAWS, Array, bootstrap_sums, cluster_sums
 
@@ -97,8 +98,10 @@ def _interval(value: float, drawn: Array, n: int, units: int) -> Estimate:
     from scipy.stats import t
 
     usable = drawn[np.isfinite(drawn)]
+    if units > 1 and all_equal(usable):
+        return Estimate(value, None, None, n, "no two ratings differ: resampling shows no doubt")
     if usable.size < 2 or units < 2 or max(abs(value), np.abs(usable).max()) > 1 - 1e-9:
-        return from_draws(value, drawn, n)
+        return from_draws(value, drawn, n, units)
     half = float(t.ppf(0.5 + LEVEL / 2, units - 1) * np.arctanh(usable).std())
     centre = float(np.arctanh(value))
     return Estimate(value, float(np.tanh(centre - half)), float(np.tanh(centre + half)), n)

@@ -217,4 +217,5 @@ def _advantage(matched: dict[str, pd.DataFrame], draws: int, seed: int) -> Estim
     half = values.shape[1]
     with np.errstate(divide="ignore", invalid="ignore"):
         drawn = np.nanmean(means[:, :half] / means[:, half:], axis=1)
-    return from_draws(float(np.nanmean(np.nanmean(values, axis=0))), drawn, len(wide))
+    value = float(np.nanmean(np.nanmean(values, axis=0)))
+    return from_draws(value, drawn, len(wide), len(wide), (0.0, 1.0))

@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from benchmarks.percentiles import bound_when_all_equal
 from calibration.detection import Detection
 from calibration.estimate import (
     Estimate,
-    bound_of_equals,
     clustered_proportion,
     from_draws,
     undefined,
@@ -184,7 +184,7 @@ def _at_least(estimate: Estimate, clusters: int) -> Estimate:
     """The estimate with an interval no shorter than equal clusters allow."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return estimate
-    low, high = bound_of_equals(estimate.value, clusters)
+    low, high = bound_when_all_equal(estimate.value, (0.0, 100.0), clusters)
     return replace(estimate, low=min(estimate.low, low), high=max(estimate.high, high))
 
 
@@ -204,8 +204,6 @@ def raw_measures(valid: pd.DataFrame, *, draws: int = DRAWS, seed: int = 0) -> d
     pac = from_draws(25 * (float(adjusted.mean()) + 2), 25 * (drawn + 2), len(valid), clusters)
     if "PAC" in _without_spread(valid):
         pac = _at_least(pac, clusters)
-    if clusters < 2:
-        pac = Estimate(pac.value, None, None, len(valid), "one article only: no spread to measure")
     measures = {"PAC": pac}
     counts = {
         "REF": (refusals, 2.0),

@@ -11,9 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import norm, t
+from scipy.stats import norm
 
-LEVEL = 0.95
+from benchmarks.percentiles import (
+    LEVEL,
+    all_equal,
+    bound_when_all_equal,
+    cut_tails,
+    expanded_tail,
+)
+
+ONE_CLUSTER = "one article only: no spread to measure"
 Z = float(norm.ppf(0.5 + LEVEL / 2))
 
 
@@ -65,15 +73,26 @@ def undefined(reason: str, n: int = 0) -> Estimate:
     return Estimate(None, None, None, n, reason)
 
 
-def from_draws(value: float, draws: ArrayLike, n: int, clusters: int | None = None) -> Estimate:
+def from_draws(
+    value: float,
+    draws: ArrayLike,
+    n: int,
+    clusters: int | None = None,
+    limits: tuple[float, float] | None = None,
+) -> Estimate:
     """Percentile interval around `value` from bootstrap `draws` of shape (B,); NaN draws left out.
 
-    The interval is widened to contain `value` where smoothed draws lie wholly on one side of it.
-    With the number of resampled `clusters`, the percentiles are moved outwards so that few clusters
-    still give the promised coverage.
+    Args:
+        value: The point estimate.
+        draws: Its draws; the interval is widened to contain `value` where smoothed draws lie wholly
+            on one side of it.
+        n: Units it rests on.
+        clusters: How many were resampled; few of them move the ends outwards.
+        limits: The least and the greatest value. With them an exact bound stands where all clusters
+            say the same and the draws would claim certainty.
 
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3; Hesterberg,
-    arXiv 1411.5279, section 5.3 (expanded percentiles).
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3; the ends as
+    in `benchmarks.percentiles`.
     """
     usable = np.asarray(draws, dtype=float)
     usable = usable[np.isfinite(usable)]
@@ -81,32 +100,12 @@ def from_draws(value: float, draws: ArrayLike, n: int, clusters: int | None = No
         return undefined("not defined on these data", n)
     if usable.size == 0:
         return Estimate(value, None, None, n, "no resample gave a defined value")
-    tail = 100 * _tail(clusters)
-    low, high = np.percentile(usable, [tail, 100 - tail])
+    if clusters is not None and clusters < 2:
+        return Estimate(float(value), None, None, n, ONE_CLUSTER)
+    if limits is not None and clusters is not None and all_equal(usable):
+        return Estimate(float(value), *bound_when_all_equal(value, limits, clusters), n)
+    low, high = cut_tails(usable, expanded_tail(math.inf if clusters is None else clusters))
     return Estimate(float(value), min(float(low), value), max(float(high), value), n)
-
-
-def _tail(clusters: int | None) -> float:
-    """The share of draws to cut at each end."""
-    share = (1 - LEVEL) / 2
-    if clusters is None or clusters < 2:
-        return share
-    reach = -t.ppf(share, clusters - 1) * math.sqrt(clusters / (clusters - 1))
-    return float(norm.cdf(-reach))
-
-
-def bound_of_equals(value: float, clusters: int) -> tuple[float, float]:
-    """95% interval of a measure in percent of which every one of `clusters` clusters says the same.
-
-    Resampling them would claim certainty. If a share q of all clusters were different, all of them
-    would look alike with probability (1 - q)^clusters; the largest q that is not implausible bounds
-    how far the measure can be off. At 0 and 100 this is Clopper and Pearson's interval.
-
-    Source: C. J. Clopper and E. S. Pearson, Biometrika 26, 1934.
-    """
-    at_the_edge = min(value, 100 - value) < 1e-9
-    share = 1 - ((1 - LEVEL) / (2 if at_the_edge else 1)) ** (1 / clusters)
-    return value - share * value, value + share * (100 - value)
 
 
 def wilson(successes: float, trials: float, *, effective_n: float | None = None) -> Estimate:

@@ -167,7 +167,8 @@ def _pac_draws(adjusted: Array, clusters: pd.Series, draws: int, seed: int) -> A
 def _pac_of(verdicts: pd.DataFrame, draws: int, seed: int) -> Estimate:
     adjusted = adjusted_scores(verdicts)
     drawn = _pac_draws(adjusted, verdicts["cluster"], draws, seed)
-    return from_draws(to_pac(float(adjusted.mean())), drawn, len(adjusted))
+    value, clusters = to_pac(float(adjusted.mean())), verdicts["cluster"].nunique()
+    return from_draws(value, drawn, len(adjusted), clusters, (0.0, 100.0))
 
 
 def _seat(common: pd.DataFrame, judge: str, draws: int, seed: int) -> JudgeSeat:
@@ -178,9 +179,10 @@ def _seat(common: pd.DataFrame, judge: str, draws: int, seed: int) -> JudgeSeat:
     whole = median_of_jury(common)
     moved = adjusted_scores(whole) - adjusted_scores(rest)
     means = bootstrap_means(moved, whole["cluster"], draws, np.random.default_rng(seed))
+    shift, clusters = 25 * float(moved.mean()), whole["cluster"].nunique()
     return JudgeSeat(
         judge=judge,
         pac=_pac_of(own, draws, seed),
         pac_without=_pac_of(rest, draws, seed),
-        shift=from_draws(25 * float(moved.mean()), 25 * means[:, 0], len(moved)),
+        shift=from_draws(shift, 25 * means[:, 0], len(moved), clusters, (-100.0, 100.0)),
     )

@@ -84,17 +84,17 @@ def _effect(name: str, part: pd.DataFrame, draws: int, seed: int) -> OrderEffect
         n=len(both),
         missing=missing,
         identical=wilson(float((shift == 0).sum()), float(len(both))),
-        mean_shift=_mean_shift(shift, drawn),
+        mean_shift=_mean_shift(shift, drawn, len(both) if clusters is None else clusters.nunique()),
         p_value=exact_shift_test(shift),
         p_adjusted=None,
     )
 
 
-def _mean_shift(shift: Array, drawn: Array) -> Estimate:
+def _mean_shift(shift: Array, drawn: Array, clusters: int) -> Estimate:
     if not shift.any():
         reason = "no verdict changed; how sure that is, the share of identical verdicts says"
         return Estimate(0.0, None, None, len(shift), reason)
-    return from_draws(float(shift.mean()), drawn, len(shift))
+    return from_draws(float(shift.mean()), drawn, len(shift), clusters)
 
 
 def exact_shift_test(shift: ArrayLike) -> float:

@@ -73,7 +73,9 @@ def repeatability(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = 0) -> 
     n = len(items)
     constant = "every reading of every item is the same: there is no variance to share out"
     sd, noise, icc, icc_mean = (
-        undefined(constant, n) if np.isnan(value[0]) else from_draws(float(value[0]), draw, n)
+        undefined(constant, n)
+        if np.isnan(value[0])
+        else from_draws(float(value[0]), draw, n, len(sums))
         for value, draw in zip(point, drawn, strict=True)
     )
     stable = wilson(float((items["nunique"] == 1).sum()), float(n))

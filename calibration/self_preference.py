@@ -134,7 +134,8 @@ def _measure(
     excess = undefined("every candidate is of the judge's own kind", len(own))
     if len(strangers):
         value = difference - float(strangers["gap"].mean())
-        excess = from_draws(value, drawn[0] - drawn[1], len(own))
+        units = min(own["cluster"].nunique(), strangers["cluster"].nunique())
+        excess = from_draws(value, drawn[0] - drawn[1], len(own), units, (-8.0, 8.0))
     return SelfPreference(
         judge=judge,
         candidate=candidate,
@@ -142,7 +143,9 @@ def _measure(
         n=len(own),
         own_mean=float(own["score"].mean()),
         others_mean=float(own["others"].mean()),
-        difference=from_draws(difference, drawn[0], len(own)),
+        difference=from_draws(
+            difference, drawn[0], len(own), own["cluster"].nunique(), (-4.0, 4.0)
+        ),
         excess=excess,
     )
 

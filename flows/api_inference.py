@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from metaflow import Parameter, card, step
 
-from benchmarks.apply import Application, Applied, answer_columns
-from flows.asking import AskingFlow
+from benchmarks.apply import Application, answer_columns
+from flows.asking import AskingFlow, Part
 from flows.base import told_plainly
-from flows.manifest import fingerprint, hash_of, manifest, merge_usage, model_entry, usage_entry
-from inference import PlumblineError, Result, Sampling, Schema, resolve
+from flows.files import read_text
+from flows.manifest import fingerprint, hash_of, manifest, model_entry, usage_entry
+from flows.outputs import check_output
+from inference import PlumblineError, Sampling, Schema
 from inference.rules import effective
 from inference.usage import show_cost
 from tables.columns import BadTable, Column, checked
-from tables.places import check_writable, read_table, standing, write_table
+from tables.places import read_table, standing, write_table
 from tables.rows import Rows, slices
-from tables.spill import Spill
 
 
 class ApiInferenceFlow(AskingFlow):
@@ -29,9 +27,11 @@ class ApiInferenceFlow(AskingFlow):
     Apply any model to any column of any dataset.
 
     1. start: load and check the dataset, the model, its key and the output path.
-    2. ask: one task a shard.
-    3. join: ask once more what failed for a passing reason, then save the dataset.
-    4. end: say where it is.
+    2. spread: hand out the shards.
+    3. ask: one task a shard.
+    4. join: ask once more what failed for a passing reason, then save the dataset.
+    5. ask_local: all of that in one task with a GPU, where the model runs in it.
+    6. end: say where it is.
     """
 
     dataset_path = Parameter(
@@ -70,11 +70,18 @@ class ApiInferenceFlow(AskingFlow):
         table = self.load()
         self.num_rows = table.num_rows
         self.dataset_fingerprint = fingerprint(table, (self.input_column,))
-        check_writable(self.output_dataset_path, self.work())
+        check_output(self, standing(self.output_dataset_path), self.work())
         parts = self.shards_for(table.num_rows)
         for number, rows in enumerate(slices(table, parts)):
             setattr(self, f"rows_{number}", rows)
         self.shards = list(range(parts))
+        self.where = "here" if self.local_models else "elsewhere"
+        self.next({"elsewhere": self.spread, "here": self.ask_local}, condition="where")
+
+    @step
+    @told_plainly
+    def spread(self):
+        """Hand out the shards."""
         self.next(self.ask, foreach="shards")
 
     @card(type="blank", id="progress", refresh_interval=5)
@@ -83,29 +90,24 @@ class ApiInferenceFlow(AskingFlow):
     def ask(self):
         """Ask every row of this shard."""
         self.shard = self.input
-        table = getattr(self, f"rows_{self.shard}").table
-        results, progress = self.ask_all(
-            self.application.requests(table),
-            planned=table.num_rows,
-            title=f"{self.application.model.label} {self.shard + 1}/{len(self.shards)}",
-            shards=len(self.shards),
-        )
-        applied = self.application.applied(table, results)
-        self.answers, self.failed = Rows(applied.table), applied.failed
-        self.usage = usage_entry(progress)
+        part = self.ask_rows(self.shard)
+        self.rows, self.gaps, self.usage = part.rows, part.gaps, part.usage
         self.next(self.join)
 
     @step
     @told_plainly
     def join(self, inputs):
         """Ask once more what failed for a passing reason, then save the dataset."""
-        self.merge_artifacts(inputs, include=["application", "num_rows", "dataset_fingerprint"])
-        tasks = sorted(inputs, key=lambda task: task.shard)
-        usage = merge_usage([task.usage for task in tasks])
-        again = [self.application.request_again(applied_of(t)) for t in tasks if t.failed]
-        results, progress = self.mend(again, "asking again", usage["cost_usd"])
-        self.usage = merge_usage([usage, usage_entry(progress)])
-        self.save(tasks, iter(results))
+        self.take_on(inputs, ["application", "num_rows", "dataset_fingerprint"])
+        self.finish(sorted(inputs, key=lambda task: task.shard))
+        self.next(self.end)
+
+    @card(type="blank", id="progress", refresh_interval=5)
+    @step
+    @told_plainly
+    def ask_local(self):
+        """Ask every row in one task, in whose engine the model runs; save the dataset."""
+        self.finish([self.ask_rows(0)])
         self.next(self.end)
 
     @step
@@ -120,12 +122,14 @@ class ApiInferenceFlow(AskingFlow):
 
     def make_application(self) -> Application:
         """How the column is turned into another."""
+        if not self.output_column.strip():
+            raise PlumblineError("--output_column is empty; give the answers' column a name")
         if self.input_column in answer_columns(self.output_column):
             raise PlumblineError(
                 f"--output_column {self.output_column} would replace the column "
                 f"'{self.input_column}' that is asked; give another"
             )
-        model = resolve(self.model_id, self.inference_url or None)
+        model = self.model_of(self.model_id)
         asked = Sampling(
             temperature=self.temperature,
             top_p=self.top_p,
@@ -149,10 +153,7 @@ class ApiInferenceFlow(AskingFlow):
         if not text:
             return ""
         if not text.startswith("{"):
-            try:
-                text = Path(text).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise PlumblineError(f"--decoding_json_schema can't be read: {error}") from None
+            text = read_text(text, "--decoding_json_schema")
         Schema.from_json(text)
         return text
 
@@ -167,6 +168,8 @@ class ApiInferenceFlow(AskingFlow):
                 f"{where}: column '{self.input_column}' holds {kind}; wanted texts, or lists of "
                 "{role, content}"
             )
+        if not _is_turns(kind):
+            table = checked(table, (Column(self.input_column),), where)
         row = first_bad_conversation(table[self.input_column])
         if row is not None:
             raise BadTable(
@@ -175,18 +178,24 @@ class ApiInferenceFlow(AskingFlow):
             )
         return table.slice(0, self.limit) if self.limit > 0 else table
 
-    def save(self, tasks: list[Any], results: Iterator[Result | None]) -> None:
-        """Join the shards, judge what is still missing, write the dataset."""
-        reasons: list[str] = []
-        with Spill() as spill:
-            for task in tasks:
-                mine = islice(results, len(task.failed))
-                mended = self.application.mended(applied_of(task), list(mine))
-                reasons += [gap.reason for gap in mended.failed]
-                spill.add(mended.table)
-            self.judge_failures(reasons, self.num_rows)
-            self.unanswered = len(reasons)
-            write_table(spill.table(), self.output_dataset_path, self.work(), self.note())
+    def ask_rows(self, shard: int) -> Part:
+        """Ask the rows of a shard."""
+        table = getattr(self, f"rows_{shard}").table
+        results, progress = self.ask_all(
+            self.application.requests(table),
+            planned=table.num_rows,
+            title=f"{self.application.model.label} {shard + 1}/{len(self.shards)}",
+            shards=len(self.shards),
+        )
+        applied = self.application.applied(table, results)
+        return Part(rows=Rows(applied.table), gaps=applied.gaps, usage=usage_entry(progress))
+
+    def finish(self, tasks: list[Any]) -> None:
+        """Ask once more what failed for a passing reason, judge what is missing, save the rows."""
+        parts = self.gather(tasks, lambda _: self.application, "asking again")
+        with self.joined(parts, self.num_rows) as whole:
+            self.unanswered = len(whole.reasons)
+            write_table(whole.table, self.output_dataset_path, self.work(), self.note())
 
     def work(self) -> str:
         """A name for this work."""
@@ -206,21 +215,19 @@ class ApiInferenceFlow(AskingFlow):
         )
 
 
-def applied_of(task: Any) -> Applied:
-    """A shard's rows, read from its artifacts and not kept: see `answers_of` of VAL-Bench."""
-    applied = Applied(task.answers.table, task.failed)
-    del task.answers
-    return applied
-
-
 def first_bad_conversation(values: pa.ChunkedArray) -> int | None:
     """The first row with no turn, or with one that has no role or no text; None in texts."""
     if not pa.types.is_list(values.type):
         return None
     for row, turns in enumerate(values.to_pylist()):
-        if not turns or not all(turn and turn["role"] and turn["content"] for turn in turns):
+        if not turns or not all(turn and turn["role"] and _text_of(turn) for turn in turns):
             return row
     return None
+
+
+def _text_of(turn: dict[str, Any]) -> str:
+    """What a turn says; "" where that is nothing but space."""
+    return str(turn["content"] or "").strip()
 
 
 def _is_turns(kind: pa.DataType) -> bool:

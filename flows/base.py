@@ -41,12 +41,17 @@ os.environ.setdefault("USERNAME", _USER if _USER != "root" else "container")
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
 ROOT = Path(__file__).parent.parent
-SHIPPED = [f"../{name}" for name in ("data", "runs", "judges", "reporting", "requirements.txt")]
-SHIPPED_SUFFIXES = [".py", ".yaml", ".yml", ".json", ".jsonl", ".csv", ".md", ".txt", ".html"]
+_SHIPPED = ("data", "runs", "judges", "reporting", "requirements.txt", "pyproject.toml")
+SHIPPED = [f"../{name}" for name in _SHIPPED]
+_TEXTS = "py yaml yml json jsonl csv md txt html toml"
+SHIPPED_SUFFIXES = [f".{kind}" for kind in _TEXTS.split()]
 _TAGGED = ("start", "end")
 """Steps after which the run is tagged: a resumed run has no `start` of its own."""
 ASKING_STEPS = ("ask",)
 """Steps whose name is or starts with one of these talk to models, and may be retried."""
+LOCAL_STEP = "ask_local"
+LOCAL_NEEDS = {"gpu": 1, "cpu": 8, "memory": 32768}
+"""The step that holds local models, asks everything and judges its failures; what it needs."""
 
 
 class InputError(MetaflowException):
@@ -67,13 +72,16 @@ class HouseRules(FlowMutator):
     def mutate(self, mutable_flow: Any) -> None:
         """Fill in what a step leaves open."""
         for name, step in mutable_flow.steps:
-            asks = name.startswith(ASKING_STEPS)
+            asks, local = name.startswith(ASKING_STEPS), name == LOCAL_STEP
+            needs = {"cpu": 2, "memory": 4096 if asks else 8192}
             rules: list[tuple[Callable[..., Any], dict[str, Any]]] = [
-                (resources, {"cpu": 2, "memory": 4096 if asks else 8192}),
+                (resources, LOCAL_NEEDS if local else needs),
                 (timeout, {"hours": 24}),
             ]
             if asks:
-                rules.append((retry, {"times": 2, "minutes_between_retries": 0}))
+                # Where a step's own failures end it, a second try would only pay again.
+                tries = 0 if local else 2
+                rules.append((retry, {"times": tries, "minutes_between_retries": 0}))
             for decorator, arguments in rules:
                 step.add_decorator(decorator, deco_kwargs=arguments, duplicates=step.IGNORE)
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from benchmarks.val_bench.responses import RESPONSE_COLUMNS
-from calibration.errors import CalibrationError
-from flows.remote import shown
+from flows.judge_report import read_report
+from flows.remote import at_hand
 from inference.errors import PlumblineError
 from tables.columns import Column, checked
 from tables.places import BadPlace, is_hub, read_table
@@ -72,11 +73,11 @@ def read_responses(places: str, limit: int) -> dict[str, pa.Table]:
     return found
 
 
-def read_labels(path: str, items: Sequence[pa.Table]) -> pd.DataFrame | None:
-    """The labels of people, checked against the pairs that will be judged; None of no path.
+def read_labels(text: str | None, items: Sequence[pa.Table]) -> pd.DataFrame | None:
+    """The labels of people, checked against the pairs that will be judged; None of no text.
 
     Raises:
-        PlumblineError: the file can't be read.
+        PlumblineError: it is no CSV.
         LabelsError: the labels don't fit (see `calibration.people.check_labels`).
     """
     import numpy as np
@@ -85,13 +86,14 @@ def read_labels(path: str, items: Sequence[pa.Table]) -> pd.DataFrame | None:
     from calibration.people import check_labels
     from calibration.verdicts import FLAGS
 
-    if not path:
+    if text is None:
         return None
     try:
-        labels = pd.read_csv(path, dtype={"item_id": str, "annotator": str, "shown": str})
-    except (OSError, UnicodeDecodeError, ValueError) as error:
+        as_text = {"item_id": str, "annotator": str, "shown": str}
+        labels = pd.read_csv(StringIO(text), dtype=as_text)
+    except ValueError as error:
         reason = " ".join(str(error).split())
-        raise PlumblineError(f"the human labels {path} can't be read: {reason}") from None
+        raise PlumblineError(f"--human_labels can't be read as CSV: {reason}") from None
     ids = [item for table in items for item in table["item_id"].to_pylist()]
     blank = pd.DataFrame({"item_id": ids, "score": np.nan}).assign(**dict.fromkeys(FLAGS, np.nan))
     check_labels(labels, blank)
@@ -150,29 +152,9 @@ def _model_ids(folder: Path) -> dict[Any, str]:
 
 def _in_run(folder: str, name: str) -> Path | None:
     """A file of a run, in the folder itself or in the part of it that holds EigenBench's."""
-    root = Path(folder)
+    root = at_hand(folder)
     places = (root, root / "trust", root / "eigenbench", root / "collection", root.parent)
     return next((place / name for place in places if (place / name).is_file()), None)
-
-
-def read_report(path: str | Path) -> Any:
-    """The judge report in a file, or in the folder of a calibration.
-
-    Raises:
-        PlumblineError: there is none, or it can't be read.
-    """
-    from calibration.report import JudgeReport
-
-    place = Path(path)
-    place = place / "judge_report.json" if place.is_dir() else place
-    try:
-        return JudgeReport.from_json(place.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
-        raise PlumblineError(
-            f"there is no judge report at {shown(path)}: calibration_flow.py makes one"
-        ) from None
-    except CalibrationError as error:
-        raise PlumblineError(f"{place}: {error}") from None
 
 
 def read_accuracies(reports: str) -> dict[str, Estimate]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 
-from benchmarks.val_bench.judging import Judged
+from benchmarks.gaps import Filled
 from calibration.assemble import Panel, Readings, jury_of
 from calibration.criteria import criterion_orders
 from calibration.jury_dataset import jury_dataset
 from calibration.labelling import labelling_sheet
 from calibration.manners import MANNERS, ONE, OUTSIDE, verdicts
 from flows.calibration_plan import Plan, Shard
+from flows.judge_report import sampling_words
 from flows.manifest import hash_of, model_entry
 from inference.result import Result
 from tables.places import read_table, write_table
@@ -24,7 +26,7 @@ from tables.spill import Spill
 _SHOWN = ("issue_description", "for_question", "against_question")
 
 
-Parts = dict[Shard, list[Judged]]
+Parts = dict[Shard, list[Filled]]
 """The judged rows of every shard, one part a reading."""
 
 
@@ -42,23 +44,23 @@ class Mended(NamedTuple):
 
 
 def mended(plan: Plan, parts: Parts, results: list[Result | None]) -> Mended:
-    """Fill in the results of asking again, None where that was not tried; empties `results`."""
-    done, outside = {}, []
+    """Fill in the results of asking again, None where that was not tried."""
+    done, outside, rest = {}, [], iter(results)
     for shard, mine in parts.items():
         done[shard] = [
-            judge.mended(part, [results.pop(0) for _ in part.failed])
+            judge.mended(part, list(islice(rest, len(part.gaps))))
             for judge, part in zip(plan.readings(shard), mine, strict=True)
         ]
         for part in done[shard]:
-            outside += [gap.reason for gap in part.failed if gap.failure in OUTSIDE]
+            outside += [gap.reason for gap in part.gaps if gap.failure in OUTSIDE]
     return Mended(done, outside)
 
 
-def save_judged(plan: Plan, parts: Parts, usage: dict[str, Any]) -> list[list[Rows]]:
+def save_judged(plan: Plan, parts: Parts, manifest: dict[str, Any]) -> list[list[Rows]]:
     """Join each judge's shards and write its judged datasets; returns each judge's repeats."""
     repeats = []
     for number, judge in enumerate(plan.judges):
-        note = {"judge": model_entry(judge.model, judge.sampling), "usage": usage}
+        note = {**manifest, "judge": model_entry(judge.model, judge.sampling)}
         for target in range(len(plan.targets)):
             mine = [parts[s] for s in sorted(parts) if (s.judge, s.target) == (number, target)]
             with Spill() as spill:
@@ -97,7 +99,7 @@ def readings_of(
         simulated=any(name.startswith("sim/") for name in {judge.model.label, *candidates}),
         notes={
             "rubric": hash_of(judge.template),
-            "sampling": f"temperature {judge.sampling.temperature}, top_p {judge.sampling.top_p}",
+            "sampling": sampling_words(judge.sampling),
             "known answers": ", ".join(known["set"].unique().to_pylist()),
         }
         | ({"models judged": ", ".join(sorted(candidates))} if candidates else {}),
@@ -111,7 +113,7 @@ def _repeats(tables: Sequence[pd.DataFrame]) -> pd.DataFrame | None:
     return pd.concat([table[columns] for table in tables], ignore_index=True)
 
 
-def save_juries(plan: Plan, panel: Panel) -> list[str]:
+def save_juries(plan: Plan, panel: Panel, manifest: dict[str, Any]) -> list[str]:
     """Save the jury's judged dataset of every responses dataset; returns the places."""
     if plan.jury is None:
         return []
@@ -130,7 +132,7 @@ def save_juries(plan: Plan, panel: Panel) -> list[str]:
         medians = jury_of(benches, plan.jury).responses[plan.manner]
         table = jury_dataset(judged, medians, plan.jury, plan.manner)
         place = plan.place(None, at)
-        write_table(table, place, plan.work(None, at), {"judge": {"id": plan.jury}})
+        write_table(table, place, plan.work(None, at), {**manifest, "judge": {"id": plan.jury}})
         places.append(place)
     return places
 

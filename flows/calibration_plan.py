@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from itertools import chain, islice
+from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.val_bench.judging import FORWARD, REVERSED, Judge
-from calibration.assemble import jury_name
-from calibration.manners import BOTH, ONE
+from benchmarks.gaps import Filled
 from flows.manifest import hash_of
 from flows.naming import judge_slug
+from inference import Request, Result
 from inference.errors import PlumblineError
 from tables.located import located
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from benchmarks.val_bench.judging import Judge
 
 KNOWN = "known"
 JURY = "jury"
@@ -24,6 +29,34 @@ class Shard(NamedTuple):
     judge: int
     target: int
     rows: int
+
+
+class Sitting(NamedTuple):
+    """A judge with the pairs of a shard before it.
+
+    Attributes:
+        readings: How it is asked, once for each time that it reads them.
+        pairs: The rows.
+    """
+
+    readings: list[Judge]
+    pairs: pa.Table
+
+    def planned(self) -> int:
+        """How many requests `requests` yields."""
+        return sum(judge.count(self.pairs) for judge in self.readings)
+
+    def requests(self) -> Iterator[Request]:
+        """What is sent, one reading after the other."""
+        return chain.from_iterable(judge.requests(self.pairs) for judge in self.readings)
+
+    def judged(self, results: Iterable[Result]) -> list[Filled]:
+        """The judged rows of each reading, from the results of `requests`."""
+        rest = iter(results)
+        return [
+            judge.judged(self.pairs, islice(rest, judge.count(self.pairs)))
+            for judge in self.readings
+        ]
 
 
 @dataclass(frozen=True)
@@ -56,6 +89,8 @@ class Plan:
     @property
     def manner(self) -> str:
         """The manner of asking that the reports are about."""
+        from calibration.manners import BOTH, ONE
+
         return BOTH if len(self.judges[0].orders) > 1 else ONE
 
     @property
@@ -71,6 +106,8 @@ class Plan:
     @property
     def jury(self) -> str | None:
         """What the jury is called; None of a single judge."""
+        from calibration.assemble import jury_name
+
         return jury_name(self.labels) if len(self.judges) > 1 else None
 
     @property
@@ -80,6 +117,8 @@ class Plan:
 
     def readings(self, shard: Shard) -> list[Judge]:
         """How a judge reads a shard: known answers in both orders, then again in the first."""
+        from benchmarks.val_bench.judging import FORWARD, REVERSED
+
         judge = self.judges[shard.judge]
         if shard.target:
             return [judge]

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import yaml
 
 from flows.base import ROOT
-from flows.suite_spec import RESPONSES, Branch, Child, words_of
+from flows.suite_options import words_of
+from flows.suite_runs import RESPONSES, Branch, Child
 
 SIDE_BY_SIDE = 2
 """Runs of one stage at a time; each has many requests in flight."""

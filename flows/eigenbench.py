@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from metaflow import card, resources, retry, step
+from metaflow import card, retry, step
 
 from benchmarks.eigenbench import work
 from flows.base import told_plainly
@@ -63,8 +63,6 @@ class EigenBenchFlow(EigenBenchStart):
         self.ask_phases()
         self.next(self.measure)
 
-    @resources(gpu=1, cpu=8, memory=32768)
-    @retry(times=0)
     @card(type="blank", id="progress", refresh_interval=5)
     @step
     @told_plainly
@@ -147,7 +145,7 @@ class EigenBenchFlow(EigenBenchStart):
         if self.plan_only:
             from flows.eigenbench_forecast import forecast_of
 
-            self.forecast, self.summary = forecast_of(self)
+            self.forecast, self.forecast_of_all, self.summary = forecast_of(self)
         elif self.mode == ONLY_RESPONSES:
             from flows.eigenbench_outputs import save_cache
 

@@ -16,9 +16,11 @@ from benchmarks.eigenbench.forecast import pilot_plan
 from benchmarks.eigenbench.spec import Spec
 from benchmarks.eigenbench.spec_file import load_spec, override
 from flows import eigenbench_inputs as inputs_of
-from flows.asking import REQUESTS_PER_SHARD
+from flows.asking_parameters import REQUESTS_PER_SHARD
 from flows.eigenbench_phases import ONLY_RESPONSES, TRAIN
 from flows.manifest import merge_usage
+from flows.parent import is_remote
+from flows.remote import check_outlives
 from inference import PlumblineError
 from tables.rows import Rows
 
@@ -119,6 +121,7 @@ def _take_cached_responses(flow: Any, chosen: dict[int, str]) -> None:
     if not spec.cached_responses_path:
         return
     flow.cache_path = sources.place_to_write(spec.cached_responses_path, spec.path)
+    check_outlives(flow.cache_path, "collection.cached_responses_path")
     if spec.overwrite_cached_responses or not len(sources.cached_entries(flow.cache_path)):
         return
     table, aside = sources.load_cached_responses(flow.cache_path, chosen, spec.names)
@@ -136,8 +139,8 @@ def _place_of_copy(flow: Any) -> str:
         PlumblineError: the file holds other judgements.
     """
     spec = flow.run_spec
-    if not spec.evaluations_path or flow.mode == ONLY_RESPONSES:
-        return ""
+    if not spec.evaluations_path or flow.mode == ONLY_RESPONSES or is_remote():
+        return ""  # the results folder has them; a remote task's own folder ends with it
     path = Path(spec.path).parent / spec.evaluations_path
     if path.exists():
         lines = (inputs_of.as_line(r) for r in sources.load_judgements(str(path)))

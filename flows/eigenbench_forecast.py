@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,14 +11,28 @@ from benchmarks.eigenbench import work
 from benchmarks.eigenbench.forecast import Forecast, forecast
 from inference import Failure, Request, Result, Usage
 from inference.store import Store, open_store
-from inference.usage import load_prices, show_cost
+from inference.usage import show_cost
 from tables.located import located
 
 ATTEMPTS = 3
 """Answers that `inference.ask` tries for one request."""
 
 
-def forecast_of(flow: Any) -> tuple[Forecast, str]:
+class Forecasts(NamedTuple):
+    """What a run would send.
+
+    Attributes:
+        left: what has no answer in the store yet.
+        whole: all that is planned, whatever the store holds.
+        text: `left` for people.
+    """
+
+    left: Forecast
+    whole: Forecast
+    text: str
+
+
+def forecast_of(flow: Any) -> Forecasts:
     """What the run would still send, by looking every request up in the store."""
     store = open_store(located(flow.store_path))
     phases, members = flow.phases(), flow.panel.members
@@ -37,16 +51,15 @@ def forecast_of(flow: Any) -> tuple[Forecast, str]:
         for model, result in zip(asked[~missing], (r for r in results if r.ok), strict=True):
             known[model][at].append(result.usage)
         flow.keep(phase, [answered.table])
-    prices = load_prices(flow.prices_path or None)
+    prices = flow.prices()
     costs = [prices.of(member.model) for member in members]
-    outlook = forecast(
-        phases,
-        planned,
-        to_send,
-        known,
-        lambda model, usage: price.cost(usage) if (price := costs[model]) else None,
-    )
-    return outlook, _forecast_text(outlook, flow)
+
+    def cost(model: int, usage: Usage) -> float | None:
+        return price.cost(usage) if (price := costs[model]) else None
+
+    left = forecast(phases, planned, to_send, known, cost)
+    whole = forecast(phases, planned, planned, known, cost)
+    return Forecasts(left, whole, _forecast_text(left, flow))
 
 
 def _look_up(store: Store, request: Request) -> Result:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
 
 from benchmarks.eigenbench import work
 from flows.asking import AskingFlow
@@ -13,6 +12,8 @@ from flows.manifest import merge_usage, usage_entry
 from tables.rows import Rows
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from benchmarks.eigenbench.collection import Answered, Panel
     from benchmarks.eigenbench.plan import Plan
     from benchmarks.eigenbench.spec import Spec
@@ -50,7 +51,6 @@ class EigenBenchPhases(AskingFlow):
         scenarios, cached: texts of the scenarios; responses at hand.
         plan, asked_plan: all that is planned, and the part that is asked now.
         collected: rows of the phases that are done.
-        usage: tokens and dollars of this task, or of the run where tasks came together.
         spent: usage of the run before this task's phase.
     """
 
@@ -62,7 +62,6 @@ class EigenBenchPhases(AskingFlow):
     plan: Plan
     asked_plan: Plan
     collected: dict[str, Rows]
-    usage: dict[str, Any]
     spent: dict[str, Any]
 
     @property
@@ -106,15 +105,8 @@ class EigenBenchPhases(AskingFlow):
 
     def ask_work(self, slice_: work.Work, title: str, shards: int = 1) -> Answered:
         """Ask a slice; its usage is added to the task's."""
-        # A shard's share of what former phases cost, and all that this task has cost.
-        before = (self.spent["cost_usd"] or 0.0) / shards
-        results, progress = self.ask_all(
-            self.panel.requests(slice_),
-            self.panel.count(slice_),
-            title,
-            shards,
-            spent=before + (self.usage["cost_usd"] or 0.0),
-        )
+        requests, planned = self.panel.requests(slice_), self.panel.count(slice_)
+        results, progress = self.ask_all(requests, planned, title, shards)
         answered = self.panel.answered(slice_, results)
         self.usage = merge_usage([self.usage, usage_entry(progress)])
         return answered
@@ -122,13 +114,11 @@ class EigenBenchPhases(AskingFlow):
     def settle(self, phase: str, parts: list[tuple[work.Work, Answered]]) -> None:
         """Ask again what failed for a passing reason, judge the failures, keep the phase."""
         again = [self.panel.request_again(*part) for part in parts]
-        title = f"{phase}, asking again"
-        results, progress = self.mend(again, title, self.usage["cost_usd"])
+        results, progress = self.mend(again, f"{phase}, asking again")
         self.usage = merge_usage([self.usage, usage_entry(progress)])
-        tables, reasons = [], []
+        tables, reasons, rest = [], [], iter(results)
         for _, answered in parts:
-            mine = [results.pop(0) for _ in answered.failed]
-            mended = self.panel.mended(answered, mine)
+            mended = self.panel.mended(answered, list(islice(rest, len(answered.failed))))
             reasons += [gap.reason for gap in mended.failed]
             tables.append(mended.table)
         self.judge_failures(reasons, sum(self.panel.count(part) for part, _ in parts))
@@ -136,6 +126,8 @@ class EigenBenchPhases(AskingFlow):
 
     def keep(self, phase: str, tables: list[pa.Table]) -> None:
         """Keep a phase's rows for the next; responses at hand come last."""
+        import pyarrow as pa
+
         if phase == work.RESPONSES and len(self.cached):
             nothing = pa.nulls(len(self.cached), pa.string())
             tables = [*tables, self.cached.table.append_column("reason", nothing)]
@@ -160,7 +152,7 @@ class EigenBenchPhases(AskingFlow):
 
     def join_shards(self, inputs: Iterable[Any]) -> None:
         """Bring the shards of a phase together."""
-        self.merge_artifacts(inputs, include=CARRIED)
+        self.take_on(inputs, CARRIED)
         tasks = sorted(inputs, key=lambda task: task.shard)
         self.usage = merge_usage([self.spent, *(task.usage for task in tasks)])
         from benchmarks.eigenbench.collection import Answered

@@ -10,13 +10,15 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
+from flows.files import FILES
 from inference.models import ModelRef
 from inference.progress import Progress
 from inference.request import Sampling
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SDKS = ("metaflow", "datasets", "openai", "anthropic", "boto3", "numpy", "scipy", "pandas", "vllm")
 
@@ -56,7 +58,7 @@ def model_entry(model: ModelRef, sampling: Sampling) -> dict[str, Any]:
     return {
         "id": model.label,
         "provider": model.provider,
-        "name": model.name,
+        "api_name": model.name,
         "base_url": model.base_url,
         "revision": model.revision,
         "adapter": model.adapter,
@@ -115,10 +117,17 @@ def manifest(flow: Any, benchmark: str, **entries: Any) -> dict[str, Any]:
         "git_commit": git_commit(),
         "python": platform.python_version(),
         "versions": {name: v for name in SDKS if (v := _version(name))},
-        "parameters": {name: _plain(getattr(flow, name)) for name in current.parameter_names},
+        "parameters": parameters_of(flow),
         **({"local_engines": engines} if (engines := getattr(flow, "local_engines", None)) else {}),
         **entries,
     }
+
+
+def parameters_of(flow: Any) -> dict[str, Any]:
+    """The parameters of a run of `flow`, as its manifest has them."""
+    from metaflow import current
+
+    return {name: _parameter(flow, name) for name in current.parameter_names}
 
 
 def metadata_version() -> str:
@@ -130,7 +139,12 @@ def metadata_version() -> str:
 
 
 def git_commit() -> str | None:
-    """The checkout's commit, with a + when files differ from it; None outside a checkout."""
+    """The checkout's commit, with a + when files differ from it; None where nothing tells.
+
+    A remote task has no checkout, but Metaflow's note on the launcher's.
+    """
+    from metaflow.meta_files import read_info_file
+
     folder = Path(__file__).parent.parent
 
     def git(*words: str) -> str:
@@ -141,7 +155,9 @@ def git_commit() -> str | None:
     try:
         return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.CalledProcessError):
-        return None
+        info = read_info_file() or {}
+        changed = "+" if info.get("has_uncommitted_changes") else ""
+        return f"{info['commit_sha']}{changed}" if info.get("commit_sha") else None
 
 
 def _version(name: str) -> str | None:
@@ -151,5 +167,9 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _plain(value: Any) -> Any:
+def _parameter(flow: Any, name: str) -> Any:
+    """A parameter's value; of a file that was given, a name for its text."""
+    value = getattr(flow, name)
+    if name in FILES and value is not None:
+        return f"a file of {len(value):,} characters, {hash_of(value)}"
     return value if isinstance(value, str | int | float | bool | None) else str(value)

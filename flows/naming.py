@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -27,11 +28,14 @@ def results_folder(results_dir: str, name: str) -> Path:
 
 
 def claim_results(folder: Path, work: str) -> None:
-    """Make sure that a results folder is free or holds an earlier run of the same work.
+    """Make sure that a results folder is free, or holds an earlier run of the same work.
 
     Raises:
-        PlumblineError: it holds the results of other work.
+        PlumblineError: it holds the results of other work, or can't be written.
     """
+    parent = next(path for path in [folder, *folder.absolute().parents] if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise PlumblineError(f"{shown(folder)} can't be written: no write access to {parent}")
     try:
         there = json.loads((folder / "manifest.json").read_text()).get("work")
     except (OSError, ValueError, AttributeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ from metaflow import Parameter, card, package_sources, step
 from flows.base import PlumblineFlow, told_plainly
 from flows.manifest import manifest
 from flows.naming import RESULTS
-from flows.remote import shown, staged
+from flows.remote import at_hand, check_outlives, shown, staged
 from inference import PlumblineError
+
+_LONGEST_NAME = 200
+"""Bytes; a file system takes 255, and files are written under longer names first."""
 
 
 @package_sources(["../reporting/html"], suffixes=[".js", ".css", ".html"])
@@ -27,7 +31,8 @@ class ReportFlow(PlumblineFlow):
 
     results = Parameter(
         "results",
-        help="folders of runs, or above them, comma-separated; default evaluation_results",
+        help="folders of runs, or above them, here or s3://, comma-separated; default "
+        "evaluation_results",
         default="",
     )
     runs = Parameter("runs", help="Metaflow runs, comma-separated: EvaluatorFlow/123", default="")
@@ -53,17 +58,13 @@ class ReportFlow(PlumblineFlow):
     @told_plainly
     def start(self):
         """Find the runs, name what can't be used, check where the report may go."""
-        from reporting.report.discovery import Problem, discover
         from reporting.report.hub import check_repository
 
         if self.max_transcripts < 0:
             raise PlumblineError(f"--max_transcripts is {self.max_transcripts}; 0 means all")
-        places, lost = self.places()
-        self.found = discover(places)
-        self.found = self.found._replace(
-            problems=[*(Problem(*one) for one in lost), *self.found.problems]
-        )
-        for problem in self.found.problems:
+        check_name(self.report_name)
+        self.sources, self.lost = self.places()
+        for problem in self.find().problems:
             print(f"Not reported: {problem}")
         for repo in self.repositories():
             check_repository(repo)
@@ -78,7 +79,7 @@ class ReportFlow(PlumblineFlow):
         from reporting.report.assemble import assemble_found
         from reporting.report.build import write_report
 
-        report = assemble_found(self.found, self.title)
+        report = assemble_found(self.find(), self.title)
         folder = self.folder()
         self.simulated = report.simulated
         self.problems = [str(problem) for problem in report.problems]
@@ -122,10 +123,24 @@ class ReportFlow(PlumblineFlow):
                 lost.append((path, "this Metaflow run left no results folder"))
         if not places and not lost:
             places = [str(RESULTS)]
-        remote = [place for place in places if place.startswith("s3://")]
-        if remote:
-            raise PlumblineError(f"{remote[0]} is on S3; copy it here first: aws s3 sync")
         return places, lost
+
+    def find(self) -> Any:
+        """The runs, fetched to this machine where they are on S3, and what can't be used."""
+        from reporting.report.discovery import Problem, discover
+        from tables.places import BadPlace
+
+        lost, here = [Problem(*one) for one in self.lost], {}
+        for place in self.sources:
+            try:
+                here[place] = at_hand(place)
+            except BadPlace as error:
+                lost.append(Problem(place, str(error)))
+        found = discover(here.values())
+        for place, folder in here.items():
+            renamed = [(p.where.replace(str(folder), place), p.what) for p in found.problems]
+            found = found._replace(problems=[Problem(*one) for one in renamed])
+        return found._replace(problems=[*lost, *found.problems])
 
     def metaflow_runs(self, lost: list[tuple[str, str]]) -> list[str]:
         """Pathspecs of the runs given by id and by tag."""
@@ -147,6 +162,8 @@ class ReportFlow(PlumblineFlow):
         arena = self.valuearena
         if arena and not is_folder(arena) and not is_hub(arena):
             raise PlumblineError(f"--valuearena {arena}: give a folder (./arena) or org/name")
+        if arena:
+            check_outlives(arena, "--valuearena")
         return [repo for repo in (self.push_to_hub, arena) if repo and is_hub(repo)]
 
     def folder(self) -> Path:
@@ -180,7 +197,7 @@ class ReportFlow(PlumblineFlow):
         from reporting.report.assemble import assemble_found
         from reporting.report.hub import upload, write_dataset
 
-        report = assemble_found(self.found, self.title)
+        report = assemble_found(self.find(), self.title)
         with tempfile.TemporaryDirectory() as folder:
             write_dataset(report, Path(folder))
             where = upload(Path(folder), self.push_to_hub, f"Report {report.created[:10]}")
@@ -195,7 +212,7 @@ class ReportFlow(PlumblineFlow):
         from tables.places import is_hub
 
         label = Label(self.valuearena_prefix, "", self.group, self.note)
-        chosen = [run for run in self.found.runs if run.benchmark == "eigenbench"]
+        chosen = [run for run in self.find().runs if run.benchmark == "eigenbench"]
         if not chosen:
             return ["ValueArena: there is no EigenBench run to lay out"]
         if not is_hub(self.valuearena):
@@ -206,6 +223,19 @@ class ReportFlow(PlumblineFlow):
             slugs = export(chosen, Path(folder), label, index or {})
             upload(Path(folder), self.valuearena, f"Add {len(slugs)} runs")
         return [f"ValueArena: {self.valuearena}: runs/{slug}" for slug in slugs]
+
+
+def check_name(name: str) -> None:
+    """Refuse a report's name that is no folder's, or leads out of evaluation_results.
+
+    Raises:
+        PlumblineError: so it is.
+    """
+    if not re.fullmatch(r"\w[\w .-]*", name) or len(name.encode()) > _LONGEST_NAME:
+        raise PlumblineError(
+            f"--report_name {name[:80]!r} is no folder name; use letters, digits, - and _, "
+            f"{_LONGEST_NAME} at most"
+        )
 
 
 def results_of(pathspec: str) -> list[str]:

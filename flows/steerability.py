@@ -4,35 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from itertools import islice, pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from metaflow import card, step
 
 from benchmarks.steerability import prompts
-from benchmarks.steerability.plan import Plan, PlannedRequest
-from benchmarks.steerability.records import REPLY_SCHEMA, TextAnswer, answers_table, check_table
-from benchmarks.steerability.survey import Replies, Survey
+from benchmarks.steerability.plan import Plan
+from benchmarks.steerability.records import TextAnswer, answers_table, check_table
 from flows.base import told_plainly
-from flows.manifest import hash_of, manifest, merge_usage, model_entry, usage_entry
+from flows.manifest import hash_of, manifest, merge_usage, model_entry
 from flows.naming import claim_results
-from flows.own_systems import ask_own_systems
 from flows.remote import shown
-from flows.steerability_start import SteerabilityStart, fingerprint_of, see_working_folder
-from inference import Progress
-from inference.store import open_store
-from tables.located import located
+from flows.steerability_shards import Shard, SteerabilityShards
+from flows.steerability_start import fingerprint_of, see_working_folder
 from tables.rows import Rows
 
 
-class Shard(NamedTuple):
-    """One task's work: some personas, for one model."""
-
-    model: int
-    part: int
-
-
-class SteerabilityFlow(SteerabilityStart):
+class SteerabilityFlow(SteerabilityShards):
     """
     Steer models to personas and measure how far they follow.
 
@@ -40,8 +28,9 @@ class SteerabilityFlow(SteerabilityStart):
     2. spread: deal the steered personas out to tasks (left out with --plan_only).
     3. ask: one task a few personas; what a batch leaves open is asked singly.
     4. join: ask once more what failed for a passing reason, make the table of answers.
-    5. measure: accuracy matrix, ranks, gains with intervals; tables, pictures, card.
-    6. end: say where everything is, or what the plan would cost.
+    5. ask_local: 2 to 4 in one task with a GPU, where a model runs in it.
+    6. measure: accuracy matrix, ranks, gains with intervals; tables, pictures, card.
+    7. end: say where everything is, or what the plan would cost.
     """
 
     @step
@@ -57,23 +46,21 @@ class SteerabilityFlow(SteerabilityStart):
         self.plan_counts = self.surveys[0].plan.counts()
         models = [survey.model for survey in self.surveys if survey.model]
         self.simulated = any(model.provider == "simulated" for model in models)
-        self.way = "plan_only" if self.plan_only else "ask"
         self.plan_text = self.tell_plan()
         if not self.plan_only:
             self.check_models(models)
             claim_results(self.folder(), self.work())
         print(self.plan_text)
-        self.next({"ask": self.spread, "plan_only": self.end}, condition="way")
+        self.way = self.choose_way()
+        self.next(
+            {"ask": self.spread, "here": self.ask_local, "plan_only": self.end}, condition="way"
+        )
 
     @step
     @told_plainly
     def spread(self):
         """Deal the steered personas out to tasks."""
-        people = self.surveys[0].plan.shards()
-        parts = min(self.shards_for(int(self.plan_counts["requests"].sum())), len(people))
-        bounds = [round(i * len(people) / parts) for i in range(parts + 1)]
-        self.parts = [people[a:b] for a, b in pairwise(bounds)]
-        self.shards = [Shard(m, p) for m in range(len(self.surveys)) for p in range(parts)]
+        self.deal_out()
         self.next(self.ask, foreach="shards")
 
     @card(type="blank", id="progress", refresh_interval=5)
@@ -82,28 +69,32 @@ class SteerabilityFlow(SteerabilityStart):
     def ask(self):
         """Ask everything about this task's personas; what a batch leaves open is asked singly."""
         self.shard = Shard(*self.input)
-        survey, personas = self.surveys[self.shard.model], self.parts[self.shard.part]
-        see_working_folder()
-        answers = self.ask_own(survey, personas)
-        first, progress = self.ask_some(survey, list(survey.planned(personas)))
-        rest, more = self.ask_some(survey, first.singles, spent=progress.cost)
-        answers += [*first.answers, *rest.answers]
-        self.replies = Rows.of((answer._asdict() for answer in answers), REPLY_SCHEMA)
-        self.gaps = [*first.gaps, *rest.gaps]
-        self.usage = merge_usage([usage_entry(progress), usage_entry(more)])
+        model = self.surveys[self.shard.model].label
+        (part,) = self.ask_shards(
+            [self.shard],
+            title=f"{model} {self.index + 1}/{len(self.shards)}",
+            shards=len(self.shards),
+            models=len(self.surveys),
+        )
+        self.replies, self.gaps, self.usage = part.replies, part.gaps, part.usage
         self.next(self.join)
 
     @step
     @told_plainly
     def join(self, inputs):
         """Ask once more what failed for a passing reason, make the table of answers."""
-        self.merge_artifacts(inputs, include=CARRIED)
-        see_working_folder()
-        tasks = sorted(inputs, key=lambda task: task.shard)
-        usage = merge_usage([task.usage for task in tasks])
-        mended, more = self.mend_gaps(tasks, usage["cost_usd"])
-        self.usage = merge_usage([usage, more])
-        self.make_tables(tasks, mended)
+        self.take_on(inputs, CARRIED)
+        self.finish(sorted(inputs, key=lambda task: task.shard))
+        self.next(self.measure)
+
+    @card(type="blank", id="progress", refresh_interval=5)
+    @step
+    @told_plainly
+    def ask_local(self):
+        """Ask all models in one task, its engines and the APIs side by side; make the tables."""
+        self.deal_out()
+        title = ", ".join(survey.label for survey in self.surveys)
+        self.finish(self.ask_shards(self.shards, title))
         self.next(self.measure)
 
     @card(type="blank", id="results")
@@ -140,48 +131,18 @@ class SteerabilityFlow(SteerabilityStart):
 
     # What the steps are made of ------------------------------------------------------------------
 
-    def ask_own(self, survey: Survey, personas: list[str]) -> list[TextAnswer]:
-        """The answers of systems that answer by themselves."""
-        if not survey.own_systems():
-            return []
-        return ask_own_systems(survey, personas, open_store(located(self.store_path)))
+    def choose_way(self) -> str:
+        """Tell the plan only, ask in a task that holds the models, or in several that don't."""
+        if self.plan_only:
+            return "plan_only"
+        return "here" if self.local_models else "ask"
 
-    def ask_some(
-        self, survey: Survey, planned: list[PlannedRequest], spent: float | None = 0.0
-    ) -> tuple[Replies, Progress]:
-        """Ask a model; what comes back, read."""
-        if not planned:
-            return Replies([], [], []), Progress(planned=0)
-        results, progress = self.ask_all(
-            survey.requests(planned),
-            planned=len(planned),
-            title=f"{survey.label} {self.index + 1}/{len(self.shards)}",
-            shards=len(self.shards),
-            models=len(self.surveys),
-            spent=spent or 0.0,
-        )
-        return survey.read(planned, results), progress
-
-    def mend_gaps(
-        self, tasks: list[Any], spent: float | None
-    ) -> tuple[list[list[TextAnswer]], dict[str, Any]]:
-        """For each model the answers that asking once more gives; and what that used."""
-        requests = [
-            list(self.surveys[t.shard.model].requests(gap.planned for gap in t.gaps)) for t in tasks
-        ]
-        failures = [[gap.failure for gap in t.gaps] for t in tasks]
-        results, progress = self.mend(
-            list(zip(requests, failures, strict=True)), "asking once more", spent
-        )
-        mended = iter(results)
-        answers: list[list[TextAnswer]] = [[] for _ in self.surveys]
-        for task in tasks:
-            mine = list(islice(mended, len(task.gaps)))
-            again = [(g.planned, r) for g, r in zip(task.gaps, mine, strict=True) if r is not None]
-            survey = self.surveys[task.shard.model]
-            read = survey.read([one for one, _ in again], [result for _, result in again])
-            answers[task.shard.model] += read.answers
-        return answers, usage_entry(progress)
+    def finish(self, tasks: list[Any]) -> None:
+        """Ask once more what failed for a passing reason, make the table of answers."""
+        see_working_folder()
+        mended, more = self.mend_gaps(tasks)
+        self.usage = merge_usage([*(task.usage for task in tasks), more])
+        self.make_tables(tasks, mended)
 
     def make_tables(self, tasks: list[Any], mended: list[list[TextAnswer]]) -> None:
         """One table of answers a model, one of single checks; fails where too much is missing."""

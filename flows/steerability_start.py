@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,13 +19,14 @@ from benchmarks.steerability.settings import DEFAULTS, Settings, settle
 from benchmarks.steerability.splits import split as split_personas
 from benchmarks.steerability.survey import Survey, Systems
 from flows.asking import AskingFlow
+from flows.files import file_parameter
 from flows.manifest import fingerprint, hash_of
 from flows.naming import results_folder
 from flows.persona_tables import read_persona_tables
 from inference import PlumblineError, Sampling, Usage
 from inference.models import resolve_all
 from inference.rules import effective
-from inference.usage import load_prices, show_cost
+from inference.usage import show_cost
 
 
 def setting(name: str, help: str, **options: Any) -> Any:
@@ -36,9 +38,7 @@ class SteerabilityStart(AskingFlow):
     """Everything that is settled before anything is sent."""
 
     model_id = setting("model_id", help="one or several model ids, comma-separated")
-    config_path = Parameter(
-        "config_path", help="parameters from a JSON file, as published", default=""
-    )
+    config_path = file_parameter("config_path", help="parameters from a JSON file, as published")
     personas_path = setting("personas_path", help="CSV, URL, folder, Hub id or builtin:personas")
     observations_path = setting(
         "observations_path", help="their statements; not needed for builtin:"
@@ -84,16 +84,14 @@ class SteerabilityStart(AskingFlow):
     def settle(self) -> Settings:
         """The command line and the config together."""
         given = {name: getattr(self, name) for name in DEFAULTS}
-        return settle(given, self.read_config())
+        settings = settle(given, self.read_config())
+        if not 0 <= settings.temperature < math.inf:
+            raise PlumblineError(f"temperature is {settings.temperature}; it must be 0 or more")
+        return settings
 
     def read_config(self) -> LoadedConfig | None:
         """The config of --config_path, None where none is given."""
-        if not self.config_path:
-            return None
-        try:
-            return parse_config(Path(self.config_path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise PlumblineError(f"--config_path can't be read: {error}") from None
+        return None if self.config_path is None else parse_config(self.config_path)
 
     def load(self) -> PersonaData:
         """The checked tables."""
@@ -135,7 +133,7 @@ class SteerabilityStart(AskingFlow):
         wanted, own = self.settings, alone.own_systems()
         if not wanted.model_id and len(own) == len({c.system for c in alone.plan.conditions}):
             return [alone]
-        models = resolve_all(wanted.model_id, wanted.inference_url or None)
+        models = resolve_all(wanted.model_id, wanted.inference_url or None, self.vllm_options)
         if len(models) > 1 and any(":" in alone.systems.paths[name] for name in own):
             raise PlumblineError(
                 f"{own[0]} answers by itself, whatever --model_id says; give one model, which "
@@ -165,7 +163,7 @@ class SteerabilityStart(AskingFlow):
         columns = ["system", "n_steer", "texts_asked", "batched_requests", "check_requests"]
         table = self.plan_counts[columns].merge(tokens, on=["system", "n_steer"])
         total = Usage(*(int(tokens[f"{kind}_tokens"].sum()) for kind in ("input", "output")))
-        prices = load_prices(self.prices_path or None)
+        prices = self.prices()
         lines = ["", table.to_string(index=False, na_rep="-", float_format="{:,.0f}".format), ""]
         for model in (survey.model for survey in self.surveys):
             price = prices.of(model) if model else None

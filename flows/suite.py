@@ -10,6 +10,7 @@ from metaflow import Parameter, card, package_sources, step
 from flows.base import PlumblineFlow, told_plainly
 from flows.manifest import hash_of, manifest
 from flows.naming import claim_results
+from flows.parent import is_remote
 from flows.remote import shown, staged
 from inference import PlumblineError
 
@@ -36,9 +37,15 @@ class SuiteFlow(PlumblineFlow):
     @told_plainly
     def start(self):
         """Read and check the spec, the models, their keys and the results folder."""
-        from flows.suite_spec import branches_of, load_suite
+        from flows.suite_runs import branches_of
+        from flows.suite_spec import load_suite
         from inference.models import check_keys, resolve_all
 
+        if is_remote():
+            raise PlumblineError(
+                "suite_flow runs the other flows from this machine: leave out --with batch "
+                "(and --with kubernetes), or give it to the single flows"
+            )
         self.suite = load_suite(self.spec)
         ids = ",".join(dict.fromkeys([*self.suite.models, *self.suite.judges]))
         models = resolve_all(ids, self.suite.inference_url or None)
@@ -54,7 +61,7 @@ class SuiteFlow(PlumblineFlow):
     def plan(self):
         """Requests, tokens and cost of each model and benchmark, where asked for or budgeted."""
         from flows.suite_plan import check_budget, plan_suite, shares, table
-        from flows.suite_spec import children_of
+        from flows.suite_runs import children_of
 
         self.rows, self.plan_text = [], ""
         if self.plan_only or self.suite.budget:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flows.children import Outcome, run_child
-from flows.suite_spec import Branch, Child, Suite, children_of
+from flows.suite_runs import Branch, Child, children_of
+from flows.suite_spec import Suite
 from inference import PlumblineError, Sampling, Usage
 from inference.models import ModelRef, resolve, resolve_all
 from inference.rules import effective
@@ -21,7 +22,10 @@ LOOKED_AT = 200
 
 
 class Row(NamedTuple):
-    """What one model does in one run; tokens are estimates, cost is None where unpriced."""
+    """What one model does in one run, whatever of it the store holds already.
+
+    Tokens are estimates, cost is None where unpriced.
+    """
 
     benchmark: str
     run: str
@@ -92,8 +96,8 @@ def check_budget(suite: Suite, rows: Sequence[Row]) -> None:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The plan as text: each row, the sum of each model, the sum of all."""
-    head = ("run", "model", "role", "requests", "tokens in", "tokens out", "cost")
+    """The plan as text: planned requests of each row, the sum of each model, the sum of all."""
+    head = ("run", "model", "role", "planned", "tokens in", "tokens out", "cost")
     lines = [
         (r.run, r.model, r.role, *_numbers(r.requests, r.input_tokens, r.output_tokens, r.cost))
         for r in rows
@@ -245,7 +249,7 @@ def _steerability(child: Child, data: Any) -> list[Row]:
 
 
 def _eigenbench(child: Child, data: Any) -> list[Row]:
-    outlook = data.forecast
+    outlook = data.forecast_of_all
     rows = []
     for at, member in enumerate(data.panel.members):
         tokens = [part[at].sum() for part in (outlook.tokens_in, outlook.tokens_out)]
@@ -257,7 +261,7 @@ def _eigenbench(child: Child, data: Any) -> list[Row]:
                 child.name,
                 member.model.label,
                 "answers and judges",
-                int(outlook.to_send[at].sum()),
+                int(outlook.planned[at].sum()),
                 known[0],
                 known[1],
                 None if cost != cost else cost,

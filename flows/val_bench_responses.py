@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import replace
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from metaflow import Parameter, card, resources, step
+from metaflow import Parameter, card, step
 
 from benchmarks.val_bench.prompts import PAIR_COLUMNS, SYSTEM_PROMPT
-from benchmarks.val_bench.survey import Answers, Survey
-from flows.asking import AskingFlow, Part
+from flows.asking import AskingFlow, Part, usages_of
 from flows.base import told_plainly
-from flows.manifest import fingerprint, hash_of, manifest, merge_usage, model_entry, usage_entry
-from inference import ModelRef, PlumblineError, Result, Sampling
+from flows.manifest import fingerprint, hash_of, manifest, model_entry, usage_entry
+from flows.outputs import check_output
+from inference import ModelRef, PlumblineError, Sampling
 from inference.rules import effective
 from inference.usage import show_cost
 from tables.columns import checked
-from tables.places import check_writable, read_table, standing, write_table
+from tables.places import read_table, standing, write_table
 from tables.rows import Rows, slices
-from tables.spill import Spill
+
+if TYPE_CHECKING:
+    from benchmarks.val_bench.survey import Survey
 
 
 class Shard(NamedTuple):
@@ -109,7 +111,7 @@ class ValBenchResponsesFlow(AskingFlow):
             models=len(self.surveys),
         )
         answers = survey.answers(pairs, results)
-        self.answers, self.missing = Rows(answers.table), answers.missing
+        self.rows, self.gaps = Rows(answers.table), answers.gaps
         self.usage = usage_entry(progress)
         self.next(self.join)
 
@@ -117,12 +119,10 @@ class ValBenchResponsesFlow(AskingFlow):
     @told_plainly
     def join(self, inputs):
         """Ask once more what failed for a passing reason, then save a dataset for each model."""
-        kept = ["surveys", "outputs", "num_pairs", "dataset_fingerprint"]
-        self.merge_artifacts(inputs, include=kept)
+        self.take_on(inputs, ["surveys", "outputs", "num_pairs", "dataset_fingerprint"])
         self.finish(sorted(inputs, key=lambda task: task.shard))
         self.next(self.end)
 
-    @resources(gpu=1, cpu=8, memory=32768)
     @card(type="blank", id="progress", refresh_interval=5)
     @step
     @told_plainly
@@ -150,6 +150,8 @@ class ValBenchResponsesFlow(AskingFlow):
 
     def survey_of(self, model: ModelRef) -> Survey:
         """How a model is asked."""
+        from benchmarks.val_bench.survey import Survey
+
         asked = Sampling(
             temperature=self.temperature,
             top_p=self.top_p,
@@ -170,7 +172,7 @@ class ValBenchResponsesFlow(AskingFlow):
         for number, output in enumerate(self.outputs):
             if output in self.outputs[:number]:
                 raise PlumblineError(f"two of the models would both be written to {output}")
-            check_writable(output, self.work_of(self.surveys[number]))
+            check_output(self, output, self.work_of(self.surveys[number]))
 
     def work_of(self, survey: Survey) -> str:
         """A name for this work: the same model asked the same questions in the same way."""
@@ -186,43 +188,22 @@ class ValBenchResponsesFlow(AskingFlow):
             title=", ".join(survey.model.label for survey in self.surveys),
         )
         told = [survey.answers(t, mine) for (survey, t), mine in zip(work, results, strict=True)]
-        usages = [usage_entry(progress), *(merge_usage([]) for _ in told[1:])]
+        usages = usages_of(len(told), progress)
         return [
-            Part(shard=shard, answers=Rows(answers.table), missing=answers.missing, usage=usage)
+            Part(shard=shard, rows=Rows(answers.table), gaps=answers.gaps, usage=usage)
             for shard, answers, usage in zip(self.shards, told, usages, strict=True)
         ]
 
     def finish(self, tasks: list[Any]) -> None:
         """Ask once more what failed for a passing reason, then save a dataset for each model."""
-        usage = merge_usage([task.usage for task in tasks])
-        again = [
-            self.surveys[t.shard.model].request_again(answers_of(t)) for t in tasks if t.missing
-        ]
-        results, progress = self.mend(again, "asking again", usage["cost_usd"])
-        self.usage = merge_usage([usage, usage_entry(progress)])
+        parts = self.gather(tasks, lambda task: self.surveys[task.shard.model], "asking again")
         self.unanswered: dict[str, dict[str, int]] = {}
-        mended = iter(results)
-        for number, output in enumerate(self.outputs):
-            mine = [task for task in tasks if task.shard.model == number]
-            self.save(self.surveys[number], output, mine, mended)
-
-    def save(
-        self, survey: Survey, output: str, tasks: list[Any], results: Iterator[Result | None]
-    ) -> None:
-        """Join a model's shards, judge what is still missing, write the dataset.
-
-        Takes this model's results off the front of `results`.
-        """
-        reasons: list[str] = []
-        with Spill() as spill:
-            for task in tasks:
-                mine = islice(results, len(task.missing))
-                answers = survey.mended(answers_of(task), list(mine))
-                reasons += [gap.reason for gap in answers.missing]
-                spill.add(answers.table)
-            self.judge_failures(reasons, 2 * self.num_pairs * self.num_samples)
-            self.unanswered[survey.model.label] = count(reasons)
-            write_table(spill.table(), output, self.work_of(survey), self.note(survey))
+        for number, survey in enumerate(self.surveys):
+            shards = sum(task.shard.model == number for task in tasks)
+            with self.joined(islice(parts, shards), 2 * self.num_pairs * self.num_samples) as mine:
+                self.unanswered[survey.model.label] = dict(Counter(mine.reasons).most_common())
+                work, note = self.work_of(survey), self.note(survey)
+                write_table(mine.table, self.outputs[number], work, note)
 
     def note(self, survey: Survey) -> dict[str, Any]:
         """The manifest that travels with a model's responses."""
@@ -239,20 +220,3 @@ class ValBenchResponsesFlow(AskingFlow):
             unanswered=self.unanswered[survey.model.label],
             usage=self.usage,
         )
-
-
-def answers_of(task: Any) -> Answers:
-    """A shard's answers, read from its artifacts.
-
-    Metaflow keeps an artifact once it was read: the join would end up with every shard in memory.
-    """
-    answers = Answers(task.answers.table, task.missing)
-    del task.answers
-    return answers
-
-
-def count(reasons: list[str]) -> dict[str, int]:
-    """How often each reason occurs, most frequent first."""
-    from collections import Counter
-
-    return dict(Counter(reasons).most_common())

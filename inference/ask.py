@@ -36,12 +36,13 @@ def ask(
 ) -> Iterator[Result]:
     """Ask every request; yield its `Result` in the order of the requests.
 
-    Equal requests are sent once, unless more than `loop.RECENT` answers came between them.
-    Sending goes on only while the iterator is being asked for more. The store is closed when the
-    iterator ends, is closed, or breaks off with an error, Ctrl-C or SIGTERM.
+    Equal requests are sent once: the store finds what was put through it. Sending goes on only
+    while the iterator is being asked for more. The store is closed when the iterator ends, is
+    closed, or breaks off with an error, Ctrl-C or SIGTERM.
 
     Raises:
-        StoreError: an answer could not be kept; everything is stopped.
+        StoreError: answers can't be kept, which is tried before the first request of a model is
+            sent; or one could not be: everything is stopped.
         PlumblineError: a budget was given and a model has no price.
         SystemExit: SIGTERM came, and nobody else listens to it; what was answered is stored.
     """

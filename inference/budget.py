@@ -82,7 +82,8 @@ class Budget:
         Near the limit the answer is WAIT: what is in flight may turn out cheaper. One request is
         let through before any cost is known, even where the worst case exceeds the limit.
         """
-        if self.limit is None or self.spent + self.held + careful <= self.limit:
+        free = careful <= 0 and probable <= 0
+        if self.limit is None or free or self.spent + self.held + careful <= self.limit:
             return May.SEND
         if self._in_flight:
             return May.WAIT

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 
 from inference import segment_index, segments
 from inference.errors import PlumblineError, StoreError
+from inference.segment_files import fsync_folder, map_segment, segments_in
 from inference.store import writer_name
-from inference.store_local import fsync_folder, map_segment
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,8 @@ MOST = 64 * 2**20
 """About so many bytes go into one merged segment: what a task on S3 fetches for one answer."""
 WORTH_IT = 64
 """A join merges when a partition has at least so many small segments."""
+AT_ONCE = 64
+"""Local segments merged at a time: each holds two file descriptors."""
 
 
 class Compacted(NamedTuple):
@@ -95,15 +97,33 @@ def _compact_folders(root: Path, at_least: int) -> Iterator[Compacted]:
     if not root.is_dir():
         raise StoreError(f"there is no response store at {root}")
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        before = sorted(folder.glob("*.seg"))
-        if sum(path.stat().st_size < SMALL for path in before) < at_least:
+        if len(_small_in(folder)) < at_least:
             continue
-        with _only_one(folder) as alone, contextlib.ExitStack() as locks:
-            if not alone:
-                continue
-            free = [p for p in before if locks.enter_context(_unused(p))]
-            _merge_files(folder, free)
-        yield Compacted(folder.name, len(before), len(list(folder.glob("*.seg"))))
+        with _only_one(folder) as alone:
+            if alone:
+                before = len(segments_in(folder))
+                small = _small_in(folder)
+                for start in range(0, len(small), AT_ONCE):
+                    _merge_unused(folder, small[start : start + AT_ONCE])
+                yield Compacted(folder.name, before, len(segments_in(folder)))
+
+
+def _small_in(folder: Path) -> list[Path]:
+    """The small segments of a folder; one may go while we look."""
+    found = []
+    for path in segments_in(folder):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_size < SMALL:
+                found.append(path)
+    return found
+
+
+def _merge_unused(folder: Path, paths: list[Path]) -> None:
+    """Merge those that nobody writes, unless that is one: it would only be written anew."""
+    with contextlib.ExitStack() as locks:
+        unused = [path for path in paths if locks.enter_context(_unused(path))]
+        if len(unused) > 1:
+            _merge_files(folder, unused)
 
 
 @contextlib.contextmanager
@@ -165,6 +185,7 @@ def _compact_objects(root: str, at_least: int) -> Iterator[Compacted]:
         for name, found in sorted(partitions.items()):
             small = sorted(item for item in found if item.size < SMALL)
             if len(small) >= at_least:
+                objects.probe()  # where nothing can be deleted, merging would only add
                 made = _merge_objects(objects, name, small)
                 yield Compacted(name, len(found), len(found) - len(small) + made)
     finally:
@@ -178,6 +199,9 @@ def _merge_objects(objects: Any, name: str, small: list[Any]) -> int:
 
     made = 0
     for keys in _batches(small):
+        if len(keys) == 1:
+            made += 1  # it would only be written anew
+            continue
         try:
             bodies = [item.body for item in objects.fetch(keys)]
         except ObjectGone:

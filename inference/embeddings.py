@@ -35,7 +35,7 @@ def embedding_model(name: str, url: str = "") -> ModelRef:
     """The model of that name at an OpenAI-compatible endpoint, at OpenAI without a `url`."""
     if url:
         return ModelRef(name, "endpoint", name, checked_url(url))
-    base = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1")
+    base = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
     return ModelRef(name, "openai", name, checked_url(base))
 
 
@@ -54,14 +54,15 @@ async def _embed(
     distinct: list[str], texts: list[str], model: ModelRef, store: Store, timeout: float
 ) -> tuple[np.ndarray, Usage]:
     client = _client(model, timeout)
-    gate = asyncio.Semaphore(REQUESTS_AT_ONCE)
     try:
         found = {text: _stored(text, model, store) for text in distinct}
         missing = [text for text in distinct if found[text] is None]
+        if missing:
+            store.check_writable(model)
         batches = [
             missing[i : i + TEXTS_PER_REQUEST] for i in range(0, len(missing), TEXTS_PER_REQUEST)
         ]
-        answers = await asyncio.gather(*(_ask(client, model, b, store, gate) for b in batches))
+        answers = await _all(client, model, batches, store)
     finally:
         await client.close()
         await store.close()
@@ -86,12 +87,36 @@ def _client(model: ModelRef, timeout: float) -> Any:
     )
 
 
+async def _all(
+    client: Any, model: ModelRef, batches: list[list[str]], store: Store
+) -> list[tuple[list[np.ndarray], int]]:
+    """What `_ask` gives for each batch.
+
+    After a failure nothing more is sent; what is in flight is still kept.
+    """
+    gate = asyncio.Semaphore(REQUESTS_AT_ONCE)
+    broken: list[EmbeddingsFailed] = []
+
+    async def one(texts: list[str]) -> tuple[list[np.ndarray], int]:
+        async with gate:
+            if broken:
+                raise broken[0]
+            try:
+                return await _ask(client, model, texts, store)
+            except EmbeddingsFailed as error:
+                broken.append(error)
+                raise
+
+    tasks = [asyncio.ensure_future(one(batch)) for batch in batches]
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return [task.result() for task in tasks]
+
+
 async def _ask(
-    client: Any, model: ModelRef, texts: list[str], store: Store, gate: asyncio.Semaphore
+    client: Any, model: ModelRef, texts: list[str], store: Store
 ) -> tuple[list[np.ndarray], int]:
     """The vectors of one request, kept before they count; and its tokens."""
-    async with gate:
-        answer = await _post(client, model, texts)
+    answer = await _post(client, model, texts)
     try:
         rows = sorted(answer["data"], key=lambda row: row["index"])
         vectors = [_vector(row["embedding"]) for row in rows]

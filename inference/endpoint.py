@@ -10,7 +10,8 @@ from typing import Protocol
 
 from inference.budget import Budget, Expectation, May
 from inference.errors import PlumblineError
-from inference.limits import LONGEST_WAIT, PerMinute, Window, backoff
+from inference.giving_up import GivingUp
+from inference.limits import Opening, PerMinute, Window, backoff
 from inference.models import ModelRef
 from inference.options import AskOptions
 from inference.progress import Progress
@@ -28,10 +29,6 @@ from inference.store import Store
 from inference.verdict import REASKED, judge
 
 log = logging.getLogger(__name__)
-
-HOPELESS_AFTER = 50
-"""So many failures in a row without one answer, and an endpoint is given up."""
-_OVER_BUDGET = RequestFailed(Failure.OVER_BUDGET, "not sent: --max_cost is reached")
 
 
 @dataclass(slots=True, eq=False)
@@ -103,10 +100,9 @@ class Endpoint:
         self._requests = PerMinute(options.requests_per_minute)
         self._tokens = PerMinute(options.tokens_per_minute)
         self._expectation = Expectation()
+        self._opening = Opening()
         self._timer: asyncio.TimerHandle | None = None
-        self._given_up: RequestFailed | None = None
-        self._failures_in_a_row = 0
-        self._answers = 0
+        self._giving_up = GivingUp()
 
     def put(self, item: Item) -> None:
         """Queue a request and send what may be sent."""
@@ -117,10 +113,10 @@ class Endpoint:
         """Send what may be sent now; where a wait is needed, come back when it is over."""
         try:
             while self._again or self._queue:
-                if self._given_up is not None or not self._may_send(self._again or self._queue):
+                if self._giving_up.because or not self._may_send(self._again or self._queue):
                     break
-            if self._given_up is not None:
-                self._end_all(self._given_up)
+            if self._giving_up.because:
+                self._end_all(self._giving_up.because)
         except Exception as error:
             self._home.fail(error)
 
@@ -140,12 +136,16 @@ class Endpoint:
             return False
         if not self.window.has_room():
             return False
+        pause = self._opening.wait(now, self.window.in_flight)
+        if pause > 0:
+            self._pump_at(now + pause)
+            return False
         careful = self._expectation.careful(line[0].request)
         probable = self._expectation.probable(line[0].request)
         dollars = self._dollars(careful)
         may = self._home.budget.may(dollars, self._dollars(probable))
         if may is May.STOP:
-            self._given_up = _OVER_BUDGET
+            self._giving_up.over_budget()
         if may is not May.SEND:
             return False
         self._send(line.popleft(), careful, dollars)
@@ -164,6 +164,7 @@ class Endpoint:
 
     def _send(self, item: Item, reserved: Usage, dollars: float) -> None:
         item.reserved, item.held = reserved, dollars
+        self._opening.take(self.window.in_flight)
         self.window.in_flight += 1
         self._requests.take(1)
         self._tokens.take(_tokens(reserved))
@@ -209,8 +210,7 @@ class Endpoint:
             return RequestFailed(Failure.SERVER_ERROR, f"{type(error).__name__}: {error}")
 
     async def _replied(self, item: Item, reply: Reply) -> None:
-        self._failures_in_a_row = 0
-        self._answers += 1
+        self._giving_up.answered()
         self.window.succeeded()
         self._pay(item, reply.usage)
         result = judge(item.request, reply, reply.usage)
@@ -247,10 +247,11 @@ class Endpoint:
             self._tokens.take(-_tokens(item.reserved))
         if failure.cuts:
             self.window.refused(sent_at, now, failure.retry_after)
-        if self._given_up is None and failure.retryable and self._may_retry(item, failure, now):
+        given_up = self._giving_up.because is not None
+        if not given_up and failure.retryable and self._may_retry(item, failure, now):
             self._rest(item, failure)
             return
-        self._count_against(failure)
+        self._giving_up.failed(failure)
         self._end(item, failure)
 
     def _may_retry(self, item: Item, failure: RequestFailed, now: float) -> bool:
@@ -268,8 +269,8 @@ class Endpoint:
             self._again.append(item)
             return
         wait = backoff(item.tries - 1)
-        if failure.retry_after is not None:
-            wait = min(failure.retry_after, 10 * LONGEST_WAIT)
+        if failure.retry_after:
+            wait = failure.retry_after
         self._resting[item] = self._clock.call_later(wait, self._rested, item)
 
     def _rested(self, item: Item) -> None:
@@ -277,31 +278,24 @@ class Endpoint:
         self._again.append(item)
         self.pump()
 
-    def _count_against(self, failure: RequestFailed) -> None:
-        """Stop sending at once on a bad key, and when nothing at all goes through.
+    def stop(self) -> None:
+        """Send nothing more and forget what waits; what is in flight stays in `tasks`."""
+        self._let_go()
+        if self._timer is not None:
+            self._timer.cancel()
 
-        Requests that are bad by themselves (too long a prompt) count only as long as the endpoint
-        has answered nothing: a wrong model id looks the same, and never answers.
-        """
-        if not failure.counts:
-            return
-        self._failures_in_a_row += 1
-        if failure.failure is Failure.AUTH:
-            self._given_up = RequestFailed(Failure.AUTH, f"not sent after: {failure.detail}")
-            return
-        own_fault = failure.failure in (Failure.BAD_REQUEST, Failure.TOO_LARGE, Failure.FILTERED)
-        if self._failures_in_a_row >= HOPELESS_AFTER and not (own_fault and self._answers):
-            detail = f"not sent: {HOPELESS_AFTER} in a row failed; the last: {failure.detail}"
-            self._given_up = RequestFailed(failure.failure, detail)
-
-    def _end_all(self, failure: RequestFailed) -> None:
+    def _let_go(self) -> list[Item]:
+        """Everything that is not in flight."""
         for timer in self._resting.values():
             timer.cancel()
-        ending = [*self._again, *self._resting, *self._queue]
+        waiting = [*self._again, *self._resting, *self._queue]
         self._again.clear()
         self._resting.clear()
         self._queue.clear()
-        for item in ending:
+        return waiting
+
+    def _end_all(self, failure: RequestFailed) -> None:
+        for item in self._let_go():
             self._end(item, failure)
 
     def _end(self, item: Item, failure: RequestFailed) -> None:

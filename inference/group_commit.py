@@ -9,53 +9,62 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
+
+Where = TypeVar("Where")
 
 
-class _Waiting(NamedTuple):
+class Written(NamedTuple, Generic[Where]):
+    """Where a record stands: what `write` wrote to, and the bytes before it there."""
+
+    to: Where
+    offset: int
+
+
+class _Waiting(NamedTuple, Generic[Where]):
     record: bytes
-    done: asyncio.Future[None]
+    done: asyncio.Future[Written[Where]]
 
 
-class GroupCommit:
+class GroupCommit(Generic[Where]):
     """Collects records for `write`, which gets them joined, in a thread of its own.
 
     Args:
-        write: makes bytes durable or raises; its error goes to everyone who waited for them.
+        write: makes bytes durable and says where they begin, or raises; its error goes to everyone
+            who waited for them.
         pause: seconds a record may wait for company.
         enough: so many records are written without waiting longer.
     """
 
-    def __init__(self, write: Callable[[bytes], None], pause: float, enough: int) -> None:
+    def __init__(self, write: Callable[[bytes], Written[Where]], pause: float, enough: int) -> None:
         self._write, self._pause, self._enough = write, pause, enough
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[_Waiting[Where]] = []
         self._task: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
         self._closing = False
         self._untold: Exception | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
 
-    async def append(self, record: bytes) -> None:
-        """Return once `record` is durable."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def append(self, record: bytes) -> Written[Where]:
+        """Return once `record` is durable, with where it stands."""
+        done: asyncio.Future[Written[Where]] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(record, done))
         if len(self._waiting) >= self._enough:
             self._hurry.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._commit())
-        await done
+        return await done
 
     async def _commit(self) -> None:
         while self._waiting:
             await self._wait_for_company()
             batch, self._waiting = self._waiting, []
-            error: Exception | None = None
             try:
                 work = self._thread.submit(self._write, b"".join(w.record for w in batch))
-                await asyncio.wrap_future(work)
+                outcome: Written[Where] | Exception = await asyncio.wrap_future(work)
             except Exception as problem:
-                error = problem
-            self._tell(batch, error)
+                outcome = problem
+            self._tell(batch, outcome)
 
     async def _wait_for_company(self) -> None:
         if self._closing or len(self._waiting) >= self._enough:
@@ -67,18 +76,19 @@ class GroupCommit:
         except TimeoutError:
             return
 
-    def _tell(self, batch: list[_Waiting], error: Exception | None) -> None:
+    def _tell(self, batch: list[_Waiting[Where]], outcome: Written[Where] | Exception) -> None:
         told = False
-        for _, done in batch:
-            if done.done():
-                continue
-            told = True
-            if error is None:
-                done.set_result(None)
-            else:
-                done.set_exception(error)
-        if error is not None and not told:
-            self._untold = error
+        before = 0
+        for record, done in batch:
+            if not done.done():
+                told = True
+                if isinstance(outcome, Exception):
+                    done.set_exception(outcome)
+                else:
+                    done.set_result(Written(outcome.to, outcome.offset + before))
+            before += len(record)
+        if isinstance(outcome, Exception) and not told:
+            self._untold = outcome
 
     def flush_now(self, seconds: float) -> None:
         """Write what waits, without the event loop; for a signal handler in the loop's thread."""

@@ -15,6 +15,11 @@ CUT_SHORT_WAIT = 0.9
 SHORT_WAIT = 0.5
 """A server that asks for a short wait will be heard again soon: small steps find its rate."""
 LONGEST_WAIT = 60.0
+OPENED_AT_ONCE = 8
+OPENING_PAUSE = 0.005
+"""Seconds between two such groups of new connections."""
+LONGEST_RETRY_AFTER = 600.0
+"""Seconds that a server may make us wait before it is asked again."""
 
 
 class Window:
@@ -49,11 +54,36 @@ class Window:
             soon = retry_after is not None and retry_after < SHORT_WAIT
             factor = CUT_SHORT_WAIT if soon else CUT
             self.limit = max(1.0, self.limit * factor)
-        wait = retry_after
-        if wait is None:
-            wait = backoff(max(0, self._cuts_in_a_row - 1))
+        # "Retry-After: 0" names no wait, and is no leave to ask as fast as the wire allows.
+        wait = retry_after or backoff(max(0, self._cuts_in_a_row - 1))
         # The refusals of a burst trickle in, but the server refused it at one moment.
-        self.open_at = max(self.open_at, self._last_cut + min(wait, 10 * LONGEST_WAIT))
+        self.open_at = max(self.open_at, self._last_cut + min(wait, LONGEST_RETRY_AFTER))
+
+
+class Opening:
+    """Opens connections a few at a time.
+
+    Were all opened together, none would carry its request before the last of them stands.
+    """
+
+    def __init__(self) -> None:
+        self._opened = 0
+        self._began = -1.0
+        self._since = 0
+
+    def wait(self, now: float, in_flight: int) -> float:
+        """Seconds until one more may be opened; 0 where it may be now, or where one is free."""
+        if in_flight < self._opened:
+            return 0.0
+        if now - self._began >= OPENING_PAUSE:
+            self._began, self._since = now, 0
+        return 0.0 if self._since < OPENED_AT_ONCE else self._began + OPENING_PAUSE - now
+
+    def take(self, in_flight: int) -> None:
+        """A request goes beside `in_flight` others, on a new connection if none is free."""
+        if in_flight >= self._opened:
+            self._opened += 1
+            self._since += 1
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from inference.progress import Progress
 from inference.request import Request
 from inference.result import Result, Usage
 from inference.store import Store
-from inference.verdict import misfit
+from inference.verdict import stored_answer
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,6 @@ FEW = 64
 LINGER = 0.02
 """Fewer than `FEW` results wait so many seconds for company: handing out one by one is dear."""
 SHORT_PAUSE = 0.25
-RECENT = 32 * CHUNK
-"""Answers that are remembered, so that a repetition of their request is not sent again."""
 READ_AHEAD = 64 * CHUNK
 """Results that may wait for an earlier one before the feeder stops reading."""
 
@@ -53,7 +51,6 @@ class Loop:
         self._endpoints: dict[tuple[object, ...], Endpoint] = {}
         self._under_way: dict[str, Item] = {}
         self._done: dict[int, Result] = {}
-        self._recent: dict[str, Result] = {}
         self._widest = options.batch_size
         self._next_in = 0
         self._next_out = 0
@@ -108,6 +105,8 @@ class Loop:
 
     async def close(self) -> None:
         """Stop sending, keep what has come, let go of everything."""
+        for endpoint in self._endpoints.values():
+            endpoint.stop()
         tasks = [*self._helpers, *(t for e in self._endpoints.values() for t in e.tasks)]
         for task in tasks:
             task.cancel()
@@ -121,20 +120,12 @@ class Loop:
 
     def finish(self, item: Item, result: Result) -> None:
         """An item has ended: fill every place that waits for it."""
-        key = item.request.key_for(0)
-        self._under_way.pop(key, None)
-        if result.ok:
-            self._remember(key, result)
+        self._under_way.pop(item.request.key_for(0), None)
         for number, place in enumerate(item.places):
             self._done[place] = result if number == 0 else replace(result, usage=Usage())
             self.progress.count(result)
         self._change.set()
         self._room.set()
-
-    def _remember(self, key: str, result: Result) -> None:
-        self._recent[key] = replace(result, usage=Usage())
-        if len(self._recent) > RECENT:
-            del self._recent[next(iter(self._recent))]
 
     def fail(self, error: Exception) -> None:
         """Something broke that is no request's fault: the caller gets the error."""
@@ -177,7 +168,7 @@ class Loop:
         if item is not None:
             item.places.append(place)
             return
-        stored = self._recent.get(keys[0]) or self._stored(request, keys)
+        stored = stored_answer(self.store, request, keys)
         if stored is not None:
             self._done[place] = stored
             self.progress.count(stored)
@@ -185,21 +176,13 @@ class Loop:
         item = self._under_way[keys[0]] = Item(request, [place])
         self._endpoint(request.model).put(item)
 
-    def _stored(self, request: Request, keys: list[str]) -> Result | None:
-        """An answer in the store, whichever attempt it came from."""
-        for key in keys:
-            result = self.store.get(request.model, key)
-            if result is not None and not misfit(request, result.content or ""):
-                same = result.model == request.model.label
-                return result if same else replace(result, model=request.model.label)
-        return None
-
     def _endpoint(self, model: ModelRef) -> Endpoint:
         """Adapters of one base share an endpoint, and with it the engine that serves them."""
         key = model.endpoint
         if key not in self._endpoints:
             if self.options.max_cost is not None:
                 self.options.prices.must_have(model)
+            self.store.check_writable(model)
             self._endpoints[key] = endpoint = Endpoint(model, self)
             self._widest = max(self._widest, endpoint.limits.concurrency)
         return self._endpoints[key]

@@ -128,7 +128,7 @@ REMOTE_ROUTES = (
         "claude-sonnet-4-6",
         lambda model_id: "claude" in model_id and "/" not in model_id,
         "ANTHROPIC_API_KEY",
-        lambda: os.environ.get("ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
+        lambda: os.environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com",
     ),
     Route(
         "openai",
@@ -136,7 +136,7 @@ REMOTE_ROUTES = (
         "gpt-4.1-nano",
         lambda model_id: bool(re.match(r"gpt-|o\d|chatgpt-|ft:", model_id)),
         "OPENAI_API_KEY",
-        lambda: os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1"),
+        lambda: os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1",
     ),
     Route(
         "openrouter",
@@ -148,6 +148,11 @@ REMOTE_ROUTES = (
     ),
 )
 _KEY_OF = {route.provider: route.key for route in LOCAL_ROUTES + REMOTE_ROUTES}
+_SENT = {
+    "endpoint": ("INFERENCE_API_KEY",),
+    "bedrock": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+}
+"""Keys that are sent where they are set, beside those of `_KEY_OF` that must be."""
 
 
 def resolve(model_id: str, inference_url: str | None = None, vllm_options: str = "") -> ModelRef:
@@ -220,7 +225,11 @@ _SECRET_QUERY = re.compile(r"(?:^|&)[^=&]*(?:key|token|secret|passw|signature|au
 
 def checked_url(url: str) -> str:
     """The URL itself, refused when it is no http(s) URL or carries credentials."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # looked at only now
+    except ValueError as error:
+        raise PlumblineError(f"the URL can't be read: {error}") from None
     if parts.username or parts.password or _SECRET_QUERY.search(parts.query):
         raise PlumblineError(
             f"the URL for host {parts.hostname} contains credentials; put the key into .env instead"
@@ -231,31 +240,58 @@ def checked_url(url: str) -> str:
 
 
 def check_keys(models: list[ModelRef]) -> None:
-    """Raise MissingKey, naming the variable, for the first model whose key is not set."""
+    """Refuse keys before anything is sent with them.
+
+    Raises:
+        MissingKey: naming every variable that is not set or blank, and the models that need it.
+        PlumblineError: naming the variable of a key that no request can carry.
+    """
+    wanting: dict[str, list[str]] = {}
     for model in models:
-        if model.provider == "bedrock":
-            _check_aws(model)
-            continue
-        variable = _KEY_OF.get(model.provider)
-        if variable and not os.environ.get(variable):
-            raise MissingKey(
-                f"{model.label} needs the environment variable {variable}; "
-                "set it or write it into .env (see .env.template)"
+        _check_characters(model)
+        lacking = _lacking_aws() if model.provider == "bedrock" else _lacking_key(model)
+        if lacking:
+            wanting.setdefault(lacking, []).append(model.label)
+    if wanting:
+        told = "; ".join(
+            f"{', '.join(labels)} {'needs' if len(labels) == 1 else 'need'} {lacking}"
+            for lacking, labels in wanting.items()
+        )
+        it = "it" if len(wanting) == 1 else "them"
+        raise MissingKey(f"{told}; set {it} or write {it} into .env (see .env.template)")
+
+
+def _check_characters(model: ModelRef) -> None:
+    """Refuse a key that no header can carry: the SDKs would fail at every single request."""
+    for variable in _SENT.get(model.provider, (_KEY_OF.get(model.provider) or "",)):
+        key = os.environ.get(variable, "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise PlumblineError(
+                f"the key in {variable} holds a line break, another control character or one "
+                "that is not ASCII; copy it anew, or unset it"
             )
 
 
-def _check_aws(model: ModelRef) -> None:
+def _lacking_key(model: ModelRef) -> str:
+    """The variable that a model needs and that is not set; "" where nothing is missing."""
+    variable = _KEY_OF.get(model.provider)
+    if not variable or os.environ.get(variable, "").strip():
+        return ""
+    return f"the environment variable {variable}"
+
+
+def _lacking_aws() -> str:
+    """What AWS needs and does not have; "" where nothing is missing."""
     import boto3
 
+    lacking = []
     if boto3.Session().get_credentials() is None:
-        raise MissingKey(
-            f"{model.label} needs AWS credentials: set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY (or AWS_PROFILE), or write them into .env"
+        lacking.append(
+            "AWS credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE)"
         )
     if aws_region() is None:
-        raise MissingKey(
-            f"{model.label} needs a region: set AWS_REGION, for example AWS_REGION=us-east-1"
-        )
+        lacking.append("a region (AWS_REGION, for example AWS_REGION=us-east-1)")
+    return " and ".join(lacking)
 
 
 def aws_region() -> str | None:

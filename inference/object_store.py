@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import tempfile
+import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -127,6 +128,16 @@ class Objects:
         """Upload an object; it is durable when this returns."""
         _told(lambda: self._writer.put(key, body), f"{self.root}/{key} can't be written")
 
+    def probe(self) -> None:
+        """Put a small object under the prefix and take it away again.
+
+        Raises:
+            ObjectError: that does not go.
+        """
+        key = f".probe-{uuid.uuid4().hex}"
+        self.put(key, b"")
+        self.delete([key])
+
     def delete(self, keys: Iterable[str]) -> None:
         """Take objects away; one that isn't there is fine."""
         names = [{"Key": self._name(key)} for key in keys]
@@ -134,9 +145,12 @@ class Objects:
         def delete() -> None:
             for start in range(0, len(names), _DELETE_AT_ONCE):
                 chunk = {"Objects": names[start : start + _DELETE_AT_ONCE], "Quiet": True}
-                self._client.delete_objects(Bucket=self._bucket, Delete=chunk)
+                answer = self._client.delete_objects(Bucket=self._bucket, Delete=chunk)
+                # S3 says inside a 200 what it did not delete.
+                for error in answer.get("Errors", ()):
+                    raise ObjectError(f"{error.get('Key')}: {error.get('Message')}")
 
-        _told(delete, f"{self.root}: merged segments can't be deleted")
+        _told(delete, f"objects under {self.root} can't be deleted")
 
     def close(self) -> None:
         """Take away downloaded files."""

@@ -16,6 +16,7 @@ from inference.models import ModelRef
 from inference.schema import Schema
 
 KEY_BYTES = 16
+_FLOATS_HOLD = 2**53
 
 
 class Message(NamedTuple):
@@ -115,5 +116,10 @@ def _settings_json(model: ModelRef, sampling: Sampling, schema: Schema | None) -
 
 
 def _plain(value: float | None) -> float | None:
-    """Numbers that are equal must look equal: 1, 1.0 and True; 0.0 and -0.0."""
-    return value if value is None else float(value) + 0.0
+    """Numbers that are equal must look equal: 1, 1.0 and True; 0.0 and -0.0.
+
+    And only those: a whole number that no float holds stays as it is.
+    """
+    if value is None or (isinstance(value, int) and abs(value) > _FLOATS_HOLD):
+        return value
+    return float(value) + 0.0

@@ -13,7 +13,7 @@ from inference.errors import PlumblineError
 from inference.models import ModelRef
 from inference.request import Sampling
 
-_OPENAI_REASONING = re.compile(r"(?:.*/)?(o\d|gpt-[5-9](?!.*chat))")
+_OPENAI_REASONING = re.compile(r"(?:.*/|ft:)?(o\d|gpt-[5-9](?!.*chat))")
 _CLAUDE = re.compile(
     r"claude-(?:(?P<old>[23]|instant)|(?P<family>[a-z]+)-(?P<major>\d+)"
     r"(?:-(?P<minor>\d)(?!\d))?)"

@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from inference.errors import PlumblineError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _FENCE = re.compile(r"^\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*$", re.DOTALL | re.IGNORECASE)
 
@@ -61,7 +62,7 @@ class Schema:
         try:
             schema = json.loads(text)
             Draft202012Validator.check_schema(schema)
-        except (json.JSONDecodeError, SchemaError) as error:
+        except (ValueError, RecursionError, SchemaError) as error:
             line = str(error).splitlines()[0]
             raise PlumblineError(f"the decoding schema is not a JSON schema: {line}") from None
         return cls(name=name, json_text=_canonical(_closed(schema)), check=_JsonSchemaCheck(text))
@@ -166,6 +167,8 @@ class _PydanticCheck:
     model: type[BaseModel]
 
     def __call__(self, text: str) -> str | None:
+        from pydantic import ValidationError
+
         try:
             self.model.model_validate_json(unfence(text), strict=True)
         except ValidationError as error:
@@ -184,7 +187,7 @@ class _JsonSchemaCheck:
 
         try:
             answer = json.loads(unfence(text))
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             return f"not JSON: {error}"
         problems = Draft202012Validator(json.loads(self.schema_text)).iter_errors(answer)
         first = next(problems, None)

@@ -22,18 +22,26 @@ _SHORTEST = 6
 
 
 def load_env() -> None:
-    """Add the keys of a .env beside the working folder; what is already set wins."""
+    """Add the keys of a .env beside the working folder; what is already set wins.
+
+    The space around a key goes: it comes with copying, and no provider takes it.
+    """
     from dotenv import find_dotenv, load_dotenv
 
     load_dotenv(find_dotenv(usecwd=True))
+    for variable in SECRET_VARIABLES:
+        value = os.environ.get(variable, "")
+        if value != value.strip():
+            os.environ[variable] = value.strip()
 
 
 def scrub(text: str) -> str:
     """`text` with the value of every known key replaced by the variable's name."""
     for variable in SECRET_VARIABLES:
         value = os.environ.get(variable, "")
-        if len(value) >= _SHORTEST and value in text:
-            text = text.replace(value, f"[{variable}]")
+        for written in (value, value.strip()):
+            if len(written.strip()) >= _SHORTEST:
+                text = text.replace(written, f"[{variable}]")
     return text
 
 

@@ -70,6 +70,12 @@ def is_sound(segment: Any, entry: Entry) -> bool:
     return _checksum(entry.key, segment[entry.offset : entry.offset + entry.length]) == entry.crc
 
 
+def record_of(framed: bytes) -> dict[str, Any] | None:
+    """The record that these bytes, cut out of a segment, frame; None where they frame none."""
+    entry = _entry_at(framed, 0)
+    return None if entry is None else read(framed, entry)
+
+
 def read(segment: Any, entry: Entry) -> dict[str, Any] | None:
     """The record behind an entry, or None when it doesn't match its checksum."""
     if not is_sound(segment, entry):

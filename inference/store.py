@@ -1,10 +1,12 @@
 """The response store: every paid-for answer, durable before it counts as done.
 
 One folder a model, one segment a writer, so that many shards and processes write at once without
-a lock. Only answers are kept (contract 3); failures go to a journal beside them that is never read
-back. `Store` is the protocol that `inference.ask` uses; `inference.store_local` is the one for a
-local (or mounted) folder, `inference.store_s3` the one for object storage. `inference.compaction`
-merges small segments.
+a lock. A store finds what stood in it when it was opened and what was put through it since. Only
+answers are kept (contract 3); failures go to a journal beside them that is never read back.
+
+`Store` is the protocol that `inference.ask` uses; `inference.store_local` is the one for a local
+(or mounted) folder, `inference.store_s3` the one for object storage. `inference.compaction` merges
+small segments.
 """
 
 from __future__ import annotations
@@ -28,6 +30,14 @@ class Store(Protocol):
 
     def get(self, model: ModelRef, key: str) -> Result | None:
         """The stored answer to the request with this key, if there is one."""
+        ...
+
+    def check_writable(self, model: ModelRef) -> None:
+        """Make sure that this model's answers can be kept, before any is paid for.
+
+        Raises:
+            StoreError: they can't (disk full, read-only, unreachable).
+        """
         ...
 
     async def put(self, model: ModelRef, result: Result) -> None:

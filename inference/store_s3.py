@@ -13,13 +13,13 @@ import contextlib
 import json
 import logging
 import mmap
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from inference import segment_index, segments
 from inference.errors import StoreError
-from inference.group_commit import GroupCommit
+from inference.group_commit import GroupCommit, Written
 from inference.last_words import LastWords
 from inference.models import ModelRef
 from inference.object_store import Listed, ObjectError, ObjectGone, Objects
@@ -44,10 +44,21 @@ class S3Store:
         self._objects = Objects(root)
         self._partitions: dict[str, _Partition] = {}
         self._last_words = LastWords(self._flush_now)
+        self._is_writable = False
 
     def get(self, model: ModelRef, key: str) -> Result | None:
         """See `Store.get`."""
         return self._partition(model).get(key)
+
+    def check_writable(self, model: ModelRef) -> None:
+        """See `Store.check_writable`; what holds for one model's answers holds for all."""
+        if self._is_writable:
+            return
+        try:
+            self._objects.probe()
+        except ObjectError as error:
+            raise write_error(self._objects.root, str(error)) from None
+        self._is_writable = True
 
     async def put(self, model: ModelRef, result: Result) -> None:
         """See `Store.put`."""
@@ -85,12 +96,49 @@ class _Segment(NamedTuple):
     body: bytes | mmap.mmap | None
 
 
+class _Group:
+    """Answers of our own writer: in memory until they are folded, then in an object.
+
+    Attributes:
+        body: the records, None once they are folded.
+        key: of the object that they were folded into.
+    """
+
+    def __init__(self) -> None:
+        self.body: bytearray | None = bytearray()
+        self.key = ""
+        self.fetched: bytes | mmap.mmap | None = None
+
+    def read(self, objects: Objects, start: int, length: int) -> bytes:
+        """Some of its bytes.
+
+        Raises:
+            ObjectGone: a compaction took the object away.
+        """
+        # The writer's thread gives `key` before it takes `body`.
+        body = self.body
+        if body is not None:
+            return bytes(body[start : start + length])
+        if self.fetched is None:
+            self.fetched = objects.read(self.key)
+        return bytes(self.fetched[start : start + length])
+
+
+class _Own(NamedTuple):
+    """Where an answer of our own writer stands."""
+
+    group: _Group
+    offset: int
+    length: int
+
+
 class _Partition:
     """All segments of one model: an index over what was there, and one writer of our own."""
 
     def __init__(self, objects: Objects, name: str) -> None:
         self._objects, self._name = objects, name
         self._segments: list[_Segment] = []
+        self._own: dict[str, _Own] = {}
         self._load()
         self.writer = _PartWriter(objects, name)
 
@@ -102,6 +150,8 @@ class _Partition:
             except ObjectGone:
                 continue
             self._index = segment_index.SegmentIndex(tables)
+            # What is in objects by now was in the listing, under whatever name it has.
+            self._own = {key: own for key, own in self._own.items() if own.group.body is not None}
             return
         raise StoreError(f"the response store {self._objects.root} keeps changing; try again")
 
@@ -131,6 +181,9 @@ class _Partition:
         raise StoreError(f"the response store {self._objects.root} keeps changing; try again")
 
     def _get(self, key: str) -> Result | None:
+        record = self._read_own(key)
+        if record is not None:
+            return Result.from_record(key, record)
         damaged = False
         for number, entry in self._index.find(key):
             record = segments.read(self._body(number), entry)
@@ -141,6 +194,12 @@ class _Partition:
             log.warning("a damaged answer in %s is asked again (key %s)", self._name, key)
         return None
 
+    def _read_own(self, key: str) -> dict[str, Any] | None:
+        own = self._own.get(key)
+        if own is None:
+            return None
+        return segments.record_of(own.group.read(self._objects, own.offset, own.length))
+
     def _body(self, number: int) -> bytes | mmap.mmap:
         segment = self._segments[number]
         if segment.body is None:
@@ -150,9 +209,12 @@ class _Partition:
         return segment.body
 
     async def append(self, result: Result) -> None:
-        await self.writer.commits.append(segments.frame(result.key, result.to_record()))
+        record = segments.frame(result.key, result.to_record())
+        group, offset = await self.writer.commits.append(record)
+        self._own[result.key] = _Own(group, offset, len(record))
 
     async def close(self) -> None:
+        self._own.clear()
         try:
             await self.writer.close()
         finally:
@@ -168,7 +230,7 @@ class _PartWriter:
         self._stem = f"{partition}/{writer_name()}"
         self._next = 0
         self._parts: list[str] = []
-        self._group: list[bytes] = []
+        self._group = _Group()
         self._lines: list[str] = []
 
     def journal(self, line: str) -> None:
@@ -179,30 +241,39 @@ class _PartWriter:
         """Upload what waits, from a signal handler."""
         self.commits.flush_now(20.0)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes) -> Written[_Group]:
         try:
-            self._put_part(data)
-            if len(self._group) >= _FOLD_PARTS or sum(map(len, self._group)) >= _FOLD_BYTES:
+            place = self._put_part(data)
+            assert self._group.body is not None
+            if len(self._parts) >= _FOLD_PARTS or len(self._group.body) >= _FOLD_BYTES:
                 self._fold()
             if sum(map(len, self._lines)) >= _JOURNAL_BYTES:
                 self._put_journal()
         except ObjectError as error:
             raise write_error(self._objects.root, str(error)) from None
+        return place
 
-    def _put_part(self, data: bytes) -> None:
+    def _put_part(self, data: bytes) -> Written[_Group]:
         key = f"{self._stem}-{self._next:06d}.seg"
         self._objects.put(key, data)
         self._next += 1
         self._parts.append(key)
-        self._group.append(data)
+        assert self._group.body is not None
+        place = Written(self._group, len(self._group.body))
+        self._group.body += data
+        return place
 
     def _fold(self) -> None:
         """One segment and its index instead of many small ones, which go last."""
-        whole = b"".join(self._group)
-        put_indexed(self._objects, f"{self._stem}-{self._next:06d}-folded", whole)
+        group, parts = self._group, self._parts
+        stem = f"{self._stem}-{self._next:06d}-folded"
+        put_indexed(self._objects, stem, bytes(group.body or b""))
         self._next += 1
-        self._objects.delete(self._parts)
-        self._parts, self._group = [], []
+        group.key = f"{stem}.seg"
+        group.body = None
+        self._group, self._parts = _Group(), []
+        with contextlib.suppress(ObjectError):  # then they are found twice
+            self._objects.delete(parts)
 
     def _put_journal(self) -> None:
         lines, self._lines = self._lines, []
@@ -220,7 +291,7 @@ class _PartWriter:
         """
         await self.commits.close()
         with contextlib.suppress(ObjectError):  # what is already stored reads without this too
-            if self._group:
+            if self._parts:
                 self._fold()
             if self._lines:
                 self._put_journal()

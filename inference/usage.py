@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,23 +69,33 @@ def load_prices(path: Path | str | None = None) -> PriceList:
     """
     path = Path(path) if path else DEFAULT_PRICES
     try:
-        table = yaml.safe_load(path.read_text())
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise PlumblineError(f"there is no price list at {path}") from None
+    return parse_prices(text, str(path))
+
+
+def parse_prices(text: str, where: str) -> PriceList:
+    """A price list from its text; `where` names it in errors (see `load_prices`)."""
+    try:
+        table = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise PlumblineError(f"the price list {path} is not YAML: {_first_line(error)}") from None
+        raise PlumblineError(f"the price list {where} is not YAML: {_first_line(error)}") from None
     if not isinstance(table, dict) or not isinstance(table.get("models"), dict):
-        raise PlumblineError(f"the price list {path} has no mapping called 'models'")
-    return PriceList({str(name): _price(path, name, row) for name, row in table["models"].items()})
+        raise PlumblineError(f"the price list {where} has no mapping called 'models'")
+    return PriceList({str(name): _price(where, name, row) for name, row in table["models"].items()})
 
 
-def _price(path: Path, name: str, row: Any) -> Price:
+def _price(path: str, name: str, row: Any) -> Price:
     try:
         price_in, price_out = float(row["input"]), float(row["output"])
         cached = float(row.get("cached", price_in))
+        if not all(0 <= price < math.inf for price in (price_in, price_out, cached)):
+            raise ValueError
     except (TypeError, KeyError, ValueError, AttributeError):
         raise PlumblineError(
-            f"{path}: the price of {name} needs numbers 'input' and 'output' in $ per million"
+            f"{path}: the price of {name} needs numbers 'input' and 'output' in $ per million, "
+            "none below 0"
         ) from None
     return Price(price_in, price_out, cached)
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from judges.template import fill_template, read_template
+from judges.template import TemplateError, fill_template, read_template
 
 TEMPLATE_PATH = Path(__file__).parent / "prompts" / "stance.md"
 DEFAULT_TEMPLATE = TEMPLATE_PATH.read_text(encoding="utf-8")
@@ -55,7 +55,10 @@ def check_template(text: str) -> None:
     Raises:
         TemplateError: one line that names the missing or misplaced placeholders.
     """
-    read_template(text, tuple(PLACEHOLDER_TAGS))
+    try:
+        read_template(text, tuple(PLACEHOLDER_TAGS))
+    except TemplateError as error:
+        raise TemplateError(f"{error}; start from a copy of judges/prompts/stance.md") from None
 
 
 def stance_messages(

@@ -48,10 +48,7 @@ def read_template(text: str, placeholders: tuple[str, ...]) -> Template:
         )
     missing = [name for name in placeholders if f"{{{name}}}" not in user]
     if missing:
-        raise TemplateError(
-            f"judge prompt: {_braced(missing)} missing; "
-            f"the template needs each of {_braced(placeholders)}"
-        )
+        raise TemplateError(f"judge prompt: {_braced(missing)} missing")
     return Template(system.strip(), user.strip())
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from calibration.estimate import Estimate
-from calibration.report import JudgeReport
 from reporting import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from calibration.estimate import Estimate
+    from calibration.report import JudgeReport
 
 NAN = float("nan")
 BARS = "Bars: 95% intervals."

@@ -177,11 +177,9 @@ def _noise(report: JudgeReport) -> str:
     found = report.repeatability
     if found is None or not found.within_sd.defined:
         return "repeat noise not measured"
-    sd, share = bar(found.within_sd), bar(found.noise_share, 100)
-    return (
-        f"repeated readings of one pair: standard deviation {style.number(sd.value, 2)}, "
-        f"{style.number(share.value)}% of the variance"
-    )
+    sd = style.with_interval(bar(found.within_sd), digits=2)
+    share = style.with_interval(bar(found.noise_share, 100), "%")
+    return f"repeated readings of one pair: standard deviation {sd}, share of the variance {share}"
 
 
 PICTURES: dict[str, Callable[[JudgeReport, str], Figure | None]] = {

@@ -93,9 +93,7 @@ def trust(report: JudgeReport, source: str) -> Figure | None:
     if found.spearman.defined:
         rho = f"Spearman's rho {style.with_interval(bar(found.spearman), digits=2)}"
     with style.house():
-        figure = report_figure(
-            "Trust and known answers", f"Spearman's rho {rho}", report, source, 2.6, BARS
-        )
+        figure = report_figure("Trust and known answers", rho, report, source, 2.6, BARS)
         axes = figure.subplots()
         places = [point.trust for point in found.points]
         style.draw_intervals(axes, places, [bar(p.accuracy, 100) for p in found.points])

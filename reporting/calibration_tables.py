@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from calibration.estimate import Estimate
-from calibration.report import JudgeReport
+if TYPE_CHECKING:
+    from calibration.estimate import Estimate
+    from calibration.report import JudgeReport
 
 LOW, HIGH = "95% CI low", "95% CI high"
 

@@ -68,36 +68,36 @@ def save_all(
 
 
 def elo_with_intervals(analysis: Analysis | RatingAnalysis, caption: Caption) -> Figure:
-    """Every model's Elo with its interval; beside it the published one, and that of even judges."""
+    """Every model's Elo; below it the published one and that of even judges. All with intervals."""
     table = analysis.summary
-    rows = range(len(table))
-    bars = _bars(table, "elo", "elo_low", "elo_high")
-    best = bars[0]
+    best = _bars(table, "elo", "elo_low", "elo_high")[0]
     subtitle = f"{table['model'].iloc[0]}: {style.with_interval(best, digits=0)}\n{_how(analysis)}"
     with style.house():
-        figure = _figure("Elo", caption, subtitle, _error_bars(analysis), 0.6 + 0.34 * len(table))
+        height = 0.6 + 0.46 * len(table)
+        figure = _figure("Elo", caption, subtitle, _error_bars(analysis), height)
         axes = figure.subplots()
-        style.draw_intervals(axes, rows, bars, color=style.BLUE, horizontal=True, label="Elo")
-        others = {
+        shown = {
+            "Elo": ("elo", "o", style.BLUE),
             "published procedure": ("elo_published", "D", style.VERMILLION),
             "every judge weighs the same": ("elo_uniform_judges", "s", style.GREEN),
         }
-        for label, (column, marker, color) in others.items():
-            if isinstance(analysis, RatingAnalysis) and column == "elo_published":
-                continue
-            axes.plot(
-                table[column],
-                np.array(rows) + 0.22,
-                marker,
+        if isinstance(analysis, RatingAnalysis):
+            del shown["published procedure"]  # it is this one
+        for place, (label, (column, marker, color)) in enumerate(shown.items()):
+            style.draw_intervals(
+                axes,
+                [row + 0.22 * (place - (len(shown) - 1) / 2) for row in range(len(table))],
+                _bars(table, column, f"{column}_low", f"{column}_high"),
                 color=color,
-                markersize=4,
-                markerfacecolor="white",
+                marker=marker,
                 label=label,
+                horizontal=True,
+                hollow=column != "elo",
             )
         axes.axvline(1500, color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
         _name_rows(axes, table["model"])
         axes.set_xlabel("Elo (1500: as trusted as the average; 400 more: ten times the trust)")
-        _legend_from_first(axes, "Elo", columns=3)
+        style.legend_above(axes, columns=3)
     return figure
 
 
@@ -261,21 +261,6 @@ def _bars(table: pd.DataFrame, value: str, low: str, high: str) -> list[Bar]:
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:
     axes.set_yticks(range(len(names)), [_short(name) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
-
-
-def _legend_from_first(axes: Axes, first: str, columns: int) -> None:
-    """A legend that begins with one label; matplotlib lists error bars last."""
-    handles, labels = axes.get_legend_handles_labels()
-    order = sorted(range(len(labels)), key=lambda at: labels[at] != first)
-    axes.legend(
-        [handles[at] for at in order],
-        [labels[at] for at in order],
-        loc="lower left",
-        bbox_to_anchor=(0, 1.0),
-        ncols=columns,
-        borderaxespad=0.2,
-        handlelength=1.4,
-    )
 
 
 def _write_cells(axes: Axes, values: np.ndarray, image: object) -> None:

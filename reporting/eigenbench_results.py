@@ -19,6 +19,8 @@ from reporting.eigenbench_plots import Bar, Caption, save_all
 from reporting.files import write_json, write_text
 
 EVALUATIONS = "evaluations.jsonl"
+ENOUGH_SCENARIOS = 8
+"""Below, intervals over scenarios are too short."""
 REASON_COLUMNS = ["reason", "records", "rows_lost", "meaning"]
 _OURS = ("*.csv", "*.png", "*.svg", "fit.json", "model.npz", "bootstrap.parquet", EVALUATIONS)
 
@@ -151,7 +153,7 @@ def summary(outcome: Outcome, manifest: dict[str, Any]) -> str:
         title += " (SIMULATED models: shows the pipeline, says nothing of any real model)"
     lines = [title, ""]
     if outcome.analysis is not None:
-        lines += _elo_lines(outcome.analysis)
+        lines += [*_elo_lines(outcome.analysis), *_doubt_lines(outcome.analysis, manifest)]
     if isinstance(outcome.analysis, Analysis):
         lines += ["", *_judge_lines(outcome.analysis)]
     lines += ["", *_coverage_lines(outcome)]
@@ -162,18 +164,49 @@ def _elo_lines(analysis: Analysis | RatingAnalysis) -> list[str]:
     table = analysis.summary
     width = max(5, *(len(str(name)) for name in table["model"]))
     lines = [
-        f"  {'model':<{width}}  {'Elo':>6}  {'95% interval':>16}  {'rank':>7}  {'published':>9}"
-        f"  {'even judges':>11}  {'trust':>6}"
+        f"  {'model':<{width}}  {'Elo (95% interval)':<20}  {'rank':<8}"
+        f"  {'published':<20}  {'even judges':<20}  {'no self-trust':<20}"
     ]
-    for row in table.itertuples():
-        interval = f"{style.number(row.elo_low, 0)} to {style.number(row.elo_high, 0)}"
-        ranks = "–" if pd.isna(row.rank_low) else f"{row.rank_low} to {row.rank_high}"
-        lines.append(
-            f"  {row.model:<{width}}  {style.number(row.elo, 0):>6}  {interval:>16}  {ranks:>7}"
-            f"  {style.number(row.elo_published, 0):>9}"
-            f"  {style.number(row.elo_uniform_judges, 0):>11}  {style.number(row.trust, 3):>6}"
-        )
+    for _, row in table.iterrows():
+        low, high = row["rank_low"], row["rank_high"]
+        ranks = "–" if pd.isna(low) else f"{low} to {high}"
+        elos = [_with_ends(row, name) for name in ("elo", "elo_published", *_COMPANIONS)]
+        cells = [elos[0], f"{ranks:<8}", *elos[1:]]
+        lines.append(f"  {row['model']:<{width}}  {'  '.join(cells)}".rstrip())
     return lines
+
+
+def _doubt_lines(analysis: Analysis | RatingAnalysis, manifest: dict[str, Any]) -> list[str]:
+    """What the ranks mean, and what is too little for the intervals to be believed."""
+    lines = []
+    if analysis.bootstrap is not None:
+        lines.append(
+            "  rank: 95% interval of each model by itself; report_flow's ranks hold for all models "
+            "at once and can be wider"
+        )
+    warnings = []
+    dataset = manifest.get("dataset") or {}
+    given, asked = dataset.get("scenarios"), dataset.get("count")
+    if given and asked and given < asked:
+        warnings.append(f"{given} scenarios ({asked} asked for)")
+    if isinstance(analysis, Analysis):
+        silent = [str(row.model) for row in analysis.judges.itertuples() if not row.records]
+        if silent:
+            warnings.append(f"{', '.join(silent)} judged none")
+    resampled = analysis.bootstrap
+    of_scenarios = resampled is not None and resampled.unit == "scenario"
+    if resampled is not None and of_scenarios and resampled.num_units < ENOUGH_SCENARIOS:
+        warnings.append(f"fewer than {ENOUGH_SCENARIOS} scenarios: intervals too short")
+    return [*lines, f"  WARNING: {'; '.join(warnings)}"] if warnings else lines
+
+
+_COMPANIONS = ("elo_uniform_judges", "elo_without_self")
+
+
+def _with_ends(row: pd.Series, name: str) -> str:
+    """An Elo and its interval, as in 1604 (1592 to 1619)."""
+    value, low, high = (style.number(row[f"{name}{end}"], 0) for end in ("", "_low", "_high"))
+    return f"{value} ({low} to {high})".ljust(20)
 
 
 def _judge_lines(analysis: Analysis) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import csv
 import html
+import textwrap
 from pathlib import Path
 
 NAME = "results.html"
@@ -24,7 +25,8 @@ _STYLE = (
 def write_results_page(summary: str, folder: Path) -> Path:
     """Write the page of a results folder: its summary, pictures and tables; return its path."""
     title, _, rest = summary.partition("\n")
-    parts = [f"<h1>{_text(title)}</h1>", f"<pre>{_text(rest.strip())}</pre>"]
+    body = textwrap.dedent(rest).strip("\n")  # the first line's own indent keeps the columns
+    parts = [f"<h1>{_text(title)}</h1>", f"<pre>{_text(body)}</pre>"]
     parts += [_picture(path) for path in sorted(folder.glob("*.png"))]
     parts += [_table(path) for path in sorted(folder.glob("*.csv"))]
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"

@@ -81,8 +81,8 @@ def sensitivity_vs_specificity(result: SteerabilityResult, caption: Caption) -> 
             rows = persona_rows(result, key)
             x, y = rows["specificity_mid_rank"], rows["sensitivity_mid_rank"]
             axes.scatter(x, y, s=16, color=color, alpha=0.35, linewidths=0, marker=marker)
-        for number, key in enumerate(shown):
-            _cross(axes, result, key, number)
+        for number in range(len(shown)):
+            _cross(axes, result, shown, number)
         axes.axhline(CHANCE, color=style.MUTED, linewidth=0.8, linestyle=_DASHED, zorder=1)
         axes.axvline(CHANCE, color=style.MUTED, linewidth=0.8, linestyle=_DASHED, zorder=1)
         axes.set_xlim(-0.03, 1.03)
@@ -90,14 +90,30 @@ def sensitivity_vs_specificity(result: SteerabilityResult, caption: Caption) -> 
         axes.set_aspect("equal")
         axes.set_xlabel("Specificity: nobody else answers its statements as well")
         axes.set_ylabel("Sensitivity: it answers no others' statements as well")
-        axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), title="Mean (dashed: chance)")
+        axes.legend(
+            loc="center left",
+            bbox_to_anchor=(1.02, 0.5),
+            title="Mean (dashed: chance;\nnested: same place)",
+        )
     return figure
 
 
-def _cross(axes: Axes, result: SteerabilityResult, key: Key, number: int) -> None:
-    """A model's means, with an interval each way."""
-    across, up = (point(result, key, f"{n}_mid_rank") for n in ("specificity", "sensitivity"))
+def _means(result: SteerabilityResult, key: Key) -> tuple[Point, Point]:
+    """Specificity and sensitivity."""
+    return (
+        point(result, key, "specificity_mid_rank"),
+        point(result, key, "sensitivity_mid_rank"),
+    )
+
+
+def _cross(axes: Axes, result: SteerabilityResult, shown: Sequence[Key], number: int) -> None:
+    """A model's means, with an interval each way; larger where later ones lie on the same place,
+    so that all of them are seen."""
+    key = shown[number]
+    across, up = _means(result, key)
     color, marker = _look(number)
+    here = [other for other in shown if _means(result, other) == (across, up)]
+    above = len(here) - 1 - here.index(key)
     axes.errorbar(
         [across.value],
         [up.value],
@@ -106,11 +122,21 @@ def _cross(axes: Axes, result: SteerabilityResult, key: Key, number: int) -> Non
         fmt=marker,
         color=color,
         markeredgecolor="white",
-        markersize=8,
+        markersize=8 + 4 * above,
         elinewidth=1.6,
         capsize=3,
-        label=key.model,
         zorder=4,
+    )
+    # The legend's own mark: all of one size.
+    axes.plot(
+        [],
+        [],
+        linestyle="none",
+        color=color,
+        marker=marker,
+        markeredgecolor="white",
+        markersize=8,
+        label=key.model,
     )
 
 
@@ -152,7 +178,7 @@ def _stacked(values: np.ndarray) -> np.ndarray:
 
 def gain_by_framework(result: SteerabilityResult, caption: Caption) -> Figure:
     """The gain in accuracy over the unsteered model, by framework."""
-    shown = leads(result)
+    shown = [key for key in leads(result) if key.system != UNSTEERED]
     frameworks = ["all", *sorted(set(result.summary["framework"]) - {"all"})]
     subtitle = f"{_conditions(shown)}\nGain: accuracy on own statements, steered less unsteered"
     with style.house():

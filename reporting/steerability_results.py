@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.steerability.conditions import UNSTEERED
+from benchmarks.steerability.patterns import TESTS
 from benchmarks.steerability.result import SteerabilityResult
 from reporting.files import write_json, write_text
 from reporting.steerability_caption import Caption, Key, Point, keys, point
@@ -21,7 +23,9 @@ SHOWN = {
     "sensitivity": "as published",
 }
 """The columns of the summary in the terminal; summary.csv has all measures."""
-_CELL = 23
+_CELL = 25
+ENOUGH_PERSONAS = 8
+"""Below, intervals over personas are too short."""
 
 
 def write_results(
@@ -78,15 +82,23 @@ def summary(result: SteerabilityResult, manifest: dict[str, Any]) -> str:
     if manifest["simulated"]:
         title += " (SIMULATED models: shows the pipeline, says nothing of any real model)"
     # No line begins with a space: logs strip them, and the columns would shift.
-    width = 3 + max(len(_name(key)) for key in keys(result))
+    width = max(22, *(3 + len(_name(key)) for key in keys(result)))
     lines = [title, "", *_head(result, width)]
     lines += [_condition(result, key, width) for key in keys(result)]
-    lines += ["", *_coverage(result), *_agreement(result)]
+    lines += ["", *_flags(result), *_coverage(result), *_agreement(result)]
+    personas = int(result.metrics["n_personas"])
     lines.append(
-        f"{result.metrics['n_personas']} personas; in brackets 95% intervals over other personas "
-        "with their statements"
+        f"{personas} personas; in brackets 95% intervals over other personas with their statements"
     )
+    if personas < ENOUGH_PERSONAS:
+        lines.append(f"fewer than {ENOUGH_PERSONAS} personas: intervals too short")
     return "\n".join(lines)
+
+
+def _flags(result: SteerabilityResult) -> list[str]:
+    """What each flag that stands in the table tests."""
+    found = dict.fromkeys(str(v) for v in result.patterns["verdict"] if v)
+    return [f"{verdict.upper()}: {TESTS[verdict]}" for verdict in found]
 
 
 def _head(result: SteerabilityResult, width: int) -> list[str]:
@@ -95,7 +107,10 @@ def _head(result: SteerabilityResult, width: int) -> list[str]:
     chance = dict(zip(rows["measure"], rows["chance"], strict=True))
     names = "".join(f"{label:<{_CELL}}" for label in SHOWN.values())
     values = "".join(f"{number(chance.get(m, float('nan')), 2):<{_CELL}}" for m in SHOWN)
-    return [f"{'condition':<{width}}{names}".rstrip(), f"{'chance':<{width}}{values}".rstrip()]
+    return [
+        f"{'mean (95% interval)':<{width}}{names}".rstrip(),
+        f"{'chance':<{width}}{values}".rstrip(),
+    ]
 
 
 def _name(key: Key) -> str:
@@ -105,14 +120,20 @@ def _name(key: Key) -> str:
 def _condition(result: SteerabilityResult, key: Key, width: int) -> str:
     """A condition's scores, and its name where it answers all the same."""
     verdicts = result.patterns.set_index(["model", "system", "n_steer"])["verdict"]
-    cells = "".join(f"{_cell(point(result, key, measure)):<{_CELL}}" for measure in SHOWN)
+    cells = "".join(f"{_shown(result, key, measure):<{_CELL}}" for measure in SHOWN)
     return f"{_name(key):<{width}}{cells}{verdicts[tuple(key)].upper()}".rstrip()
+
+
+def _shown(result: SteerabilityResult, key: Key, measure: str) -> str:
+    """A cell; a dash for the gain of the baseline, which would be a difference with itself."""
+    itself = measure == "gain" and key.system == UNSTEERED
+    return "-" if itself else _cell(point(result, key, measure))
 
 
 def _cell(value: Point) -> str:
     if value.value != value.value:
         return "-"
-    return f"{number(value.value, 2)} ({number(value.low, 2)}, {number(value.high, 2)})"
+    return f"{number(value.value, 2)} ({number(value.low, 2)} to {number(value.high, 2)})"
 
 
 def _coverage(result: SteerabilityResult) -> list[str]:

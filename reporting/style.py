@@ -135,6 +135,7 @@ def save(figure: Figure, path: str | Path, *, svg: bool = True) -> list[Path]:
         figure.savefig(png, dpi=DPI, metadata={"Software": None})
         if not svg:
             return [png]
+        figure.set_layout_engine("none")  # everything is in its place by now
         figure.savefig(vector, metadata={"Date": None, "Creator": None})
     return [png, vector]
 

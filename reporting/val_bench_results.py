@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.val_bench import tables
+from benchmarks.val_bench.intervals import ENOUGH_CLUSTERS
 from benchmarks.val_bench.result import ValBenchResult
 from reporting.files import write_json, write_text
 from reporting.style import with_interval
@@ -80,8 +81,12 @@ def summary(
     lines += [
         *corrected_lines(applied, result),
         "",
-        f"  pairs: {covered.planned} planned, {covered.answered} answered, {covered.judged} judged,"
-        f" {covered.used} used; intervals resample {result.clusters} {result.unit} groups",
+        f"  {covered.counted}: {covered.planned} planned, {covered.answered} answered, "
+        f"{covered.judged} judged, {covered.used} used; "
+        f"intervals resample {result.clusters} {result.unit} groups",
     ]
+    if result.clusters < ENOUGH_CLUSTERS:
+        groups = "articles" if result.unit not in ("pair", "id") else f"{result.unit}s"
+        lines.append(f"  fewer than {ENOUGH_CLUSTERS} {groups}: intervals too short")
     lines += [f"  not used: {lost.pairs} {lost.stage}: {lost.reason}" for lost in covered.lost]
     return "\n".join(lines)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from benchmarks.val_bench.result import ValBenchResult
-from calibration.applied import Applied
-from calibration.estimate import Estimate
 from reporting.calibration_figure import bar
 from reporting.calibration_tables import HIGH, LOW, cells
 from reporting.style import Interval, with_interval
+
+if TYPE_CHECKING:
+    from calibration.applied import Applied
+    from calibration.estimate import Estimate
 
 
 def corrected_table(applied: Applied, result: ValBenchResult) -> pd.DataFrame:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import datasets
 
 WORK_FILE = "plumbline.json"
+"""Names the work whose result a dataset is; its being there means that the dataset is complete."""
+MANIFEST = "manifest.json"
 _GIT_FILES = frozenset({".gitattributes", "README.md"})
 
 
@@ -39,17 +41,23 @@ def check_hub(where: str, work: str) -> None:
         raise BadPlace(f"the Hub dataset {where} holds other work; give another output path")
 
 
-def push(dataset: datasets.Dataset, where: str, work: str, note: dict[str, Any]) -> None:
-    """Push a dataset, private, split `train`; the file that names the work goes up last."""
+def notes_of(work: str, note: dict[str, Any] | None) -> dict[str, bytes]:
+    """The files beside a dataset by name: its manifest, and last the name of the work."""
+    manifest = {MANIFEST: {**note, "work": work}} if note else {}
+    contents = {**manifest, WORK_FILE: {"work": work}}
+    return {n: json.dumps(c, indent=2, default=str).encode() for n, c in contents.items()}
+
+
+def push(dataset: datasets.Dataset, where: str, notes: dict[str, bytes]) -> None:
+    """Push a dataset, private, split `train`, and then the files beside it, in their order."""
     from huggingface_hub import HfApi
 
     dataset.push_to_hub(where, split="train", private=True, token=hub_token())
-    HfApi(token=hub_token()).upload_file(
-        path_or_fileobj=json.dumps({"work": work, **note}, indent=2, default=str).encode(),
-        path_in_repo=WORK_FILE,
-        repo_id=where,
-        repo_type="dataset",
-    )
+    hub = HfApi(token=hub_token())
+    for name, content in notes.items():
+        hub.upload_file(
+            path_or_fileobj=content, path_in_repo=name, repo_id=where, repo_type="dataset"
+        )
 
 
 def _work_on_hub(hub: Any, where: str) -> str | None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import tempfile
-import uuid
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inference.errors import PlumblineError
 from inference.secrets import scrub
+
+if TYPE_CHECKING:
+    from inference.object_store import Objects
 
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 """Tables are mapped from these folders: they go when the process does."""
@@ -109,25 +113,57 @@ def read_json(url: str) -> Any:
         return None
 
 
+def list_folder(where: str) -> list[str]:
+    """The keys of all objects below an `s3://` prefix, as they are called under it.
+
+    Raises:
+        BadPlace: it can't be listed.
+    """
+    with _objects(where, "read") as objects:
+        return [item.key for item in objects.listing("")]
+
+
+def delete_from(where: str, keys: Iterable[str]) -> None:
+    """Take objects below a prefix away.
+
+    Raises:
+        BadPlace: that does not go.
+    """
+    with _objects(where, "written") as objects:
+        objects.delete(keys)
+
+
+def put_object(where: str, key: str, body: bytes) -> None:
+    """Put one object below a prefix.
+
+    Raises:
+        BadPlace: that does not go.
+    """
+    with _objects(where, "written") as objects:
+        objects.put(key, body)
+
+
 def check_can_write(where: str) -> None:
     """Put a small object under the prefix and take it away again.
 
     Raises:
         BadPlace: that does not go.
     """
+    with _objects(where, "written") as objects:
+        objects.probe()
+
+
+@contextlib.contextmanager
+def _objects(where: str, done: str) -> Iterator[Objects]:
+    """The objects below a prefix; an error inside says that it can't be `done`."""
     from inference.errors import StoreError
     from inference.object_store import Objects
 
-    probe = f".plumbline-probe-{uuid.uuid4().hex[:8]}"
     try:
-        objects = Objects(where)
-        try:
-            objects.put(probe, b"")
-            objects.delete([probe])
-        finally:
-            objects.close()
+        with contextlib.closing(Objects(where)) as objects:
+            yield objects
     except StoreError as error:
-        raise BadPlace(f"{where} can't be written: {error}") from None
+        raise BadPlace(f"{where} can't be {done}: {error}") from None
 
 
 def line_of(error: BaseException) -> str:

@@ -9,34 +9,42 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from inference.secrets import hub_token
 from tables.located import located, remote_root
-from tables.on_hub import WORK_FILE, check_hub, push
+from tables.on_hub import MANIFEST, WORK_FILE, check_hub, notes_of, push
 from tables.on_s3 import (
     BadPlace,
     check_can_write,
+    delete_from,
     download_folder,
     fetched,
     line_of,
+    list_folder,
+    put_object,
     read_json,
     upload_folder,
 )
+from tables.staging import name_beside, put_in_place, staged_beside
 
 if TYPE_CHECKING:
     import datasets
+    import pyarrow as pa
 
 DATA = Path(__file__).parent.parent / "data"
 __all__ = ["BadPlace", "check_writable", "download_folder", "read_table", "upload_folder"]
+UPLOADING = "plumbline-uploading.json"
+"""Stands beside an upload to S3 until it is complete, and names its work."""
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _HINT = "; a remote task does not see a folder of the launcher: copy it to s3:// and give that"
 _FILE_KINDS = {".jsonl", ".json", ".csv", ".parquet", ".arrow"}
+
+
+class OtherWork(BadPlace):
+    """A place that holds the result of other work."""
 
 
 def is_folder(where: str) -> bool:
@@ -71,7 +79,7 @@ def read_table(where: str, split: str = "train") -> pa.Table:
     if where.startswith("builtin:"):
         return _read_file(_builtin(where), where)
     if where.startswith("s3://"):
-        return _read_local(fetched(where), split)
+        return _read_local(_whole(fetched(where), where), split)
     if is_folder(where):
         if remote_root() and not Path(where).exists():
             return _read_local(_fetched_for_remote(where), split)
@@ -81,6 +89,13 @@ def read_table(where: str, split: str = "train") -> pa.Table:
     raise BadPlace(
         f"'{where}' is no dataset: give a folder, s3://..., a Hub id org/name, or builtin:name"
     )
+
+
+def _whole(path: Path, where: str) -> Path:
+    """A downloaded data set, unless its upload was never finished."""
+    if (path / UPLOADING).exists() and not (path / WORK_FILE).exists():
+        raise BadPlace(f"{where} is incomplete: the run that wrote it broke off; resume that one")
+    return path
 
 
 def _builtin(where: str) -> Path:
@@ -110,7 +125,6 @@ def _read_local(path: Path, split: str) -> pa.Table:
 
 
 def _read_file(path: Path, where: str) -> pa.Table:
-    import pandas as pd
     from pyarrow import csv, feather, parquet
 
     if path.suffix not in _FILE_KINDS:
@@ -118,25 +132,59 @@ def _read_file(path: Path, where: str) -> pa.Table:
     try:
         match path.suffix:
             case ".csv":
-                return csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True))
+                return _in_utf8(
+                    csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True))
+                )
             case ".parquet":
                 return parquet.read_table(path)
             case ".arrow":
                 return feather.read_table(path)
             case ".json":
-                return _of_records(json.loads(path.read_text(encoding="utf-8")))
+                return _of_records(json.loads(path.read_text(encoding="utf-8-sig")))
             case _:
                 # Not splitlines: JSON text may hold U+2028 and its like, which end no record.
-                lines = path.read_text(encoding="utf-8").split("\n")
+                lines = path.read_text(encoding="utf-8-sig").split("\n")
                 return _of_records([json.loads(line) for line in lines if line.strip()])
-    except (pa.ArrowInvalid, pd.errors.ParserError, ValueError, TypeError, AttributeError) as error:
+    except Exception as error:
+        # Whatever Arrow, JSON or the disk has to say of somebody else's file.
         raise BadPlace(f"{where} can't be read: {line_of(error)}") from None
 
 
-def _of_records(records: list[dict[str, Any]]) -> pa.Table:
+def _in_utf8(table: pa.Table) -> pa.Table:
+    """The table of a CSV, whose texts Arrow takes for bytes where they are in another encoding."""
+    import pyarrow as pa
+
+    for column in table.schema:
+        if pa.types.is_binary(column.type):
+            raise ValueError(f"column '{column.name}' is not UTF-8; save the file as UTF-8")
+    return table
+
+
+def _of_records(records: Any) -> pa.Table:
     """A table with the columns of every record; Arrow alone would take those of the first."""
+    import pyarrow as pa
+
+    if not isinstance(records, list):
+        raise ValueError("it is no list of objects")
+    for row, record in enumerate(records):
+        if not isinstance(record, dict):
+            raise ValueError(f"row {row} is no object, but {record!r:.40}")
     names = list(dict.fromkeys(name for record in records for name in record))
-    return pa.table({name: [record.get(name) for record in records] for name in names})
+    return pa.table({name: _column_of(records, name) for name in names})
+
+
+def _column_of(records: list[dict[str, Any]], name: str) -> pa.Array:
+    """One column of the records, null where one lacks it.
+
+    Raises:
+        ValueError: naming the column, whose values are of several types.
+    """
+    import pyarrow as pa
+
+    try:
+        return pa.array([record.get(name) for record in records])
+    except (pa.ArrowException, OverflowError, UnicodeError) as error:
+        raise ValueError(f"column '{name}': {line_of(error)}") from None
 
 
 def _read_hub(where: str, split: str) -> pa.Table:
@@ -189,6 +237,8 @@ def check_writable(where: str, work: str) -> None:
     Raises:
         BadPlace: it holds other work, is no dataset place, or can't be written.
     """
+    if not where.strip():
+        raise BadPlace("the output path is empty; give a folder, s3://... or a Hub id org/name")
     where = standing(where)
     if where.startswith("s3://"):
         _check_s3(where, work)
@@ -198,9 +248,16 @@ def check_writable(where: str, work: str) -> None:
         return
     if where.startswith("builtin:"):
         raise BadPlace(f"{where} can't be written to; give a folder")
-    path = Path(where)
+    try:
+        _check_here(Path(where), work)
+    except OSError as error:
+        raise BadPlace(f"{where} can't be written: {error.strerror}") from None
+
+
+def _check_here(path: Path, work: str) -> None:
+    name_beside(path).exists()  # the longest name that will be used: an error where it is too long
     if path.is_file() or (path.is_dir() and any(path.iterdir()) and work_of(path) != work):
-        raise BadPlace(
+        raise OtherWork(
             f"{path} exists and holds other work; move it away or give another output path"
         )
     parent = next(p for p in [path, *path.absolute().parents] if p.exists())
@@ -209,11 +266,19 @@ def check_writable(where: str, work: str) -> None:
 
 
 def _check_s3(where: str, work: str) -> None:
-    # A prefix without the work file may hold an upload of ours that was cut off.
-    note = read_json(f"{where.rstrip('/')}/{WORK_FILE}")
-    if note is not None and work_of(where) != work:
-        raise BadPlace(f"{where} holds other work; move it away or give another output path")
+    if not _is_free(where, work):
+        raise OtherWork(f"{where} holds other work; move it away or give another output path")
     check_can_write(where)
+
+
+def _is_free(where: str, work: str) -> bool:
+    """Whether an S3 prefix holds nothing, this work's result, or an upload of it that broke off."""
+    names = set(list_folder(where))
+    if WORK_FILE in names:
+        return work_of(where) == work
+    if UPLOADING in names:
+        return _json_beside(where, UPLOADING).get("work") == work
+    return not names
 
 
 def _can_write(folder: Path) -> bool:
@@ -224,38 +289,75 @@ def _can_write(folder: Path) -> bool:
 
 def work_of(place: Path | str) -> str | None:
     """The name of the work whose result a folder holds, None when it isn't one of ours."""
+    return _json_beside(place, WORK_FILE).get("work")
+
+
+def manifest_of(place: Path | str) -> dict[str, Any]:
+    """The manifest.json of a dataset in a folder or on S3; empty where there is none."""
+    return _json_beside(place, MANIFEST)
+
+
+def _json_beside(place: Path | str, name: str) -> dict[str, Any]:
     try:
         if str(place).startswith("s3://"):
-            return read_json(f"{str(place).rstrip('/')}/{WORK_FILE}")["work"]
-        return json.loads((Path(place) / WORK_FILE).read_text())["work"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+            content = read_json(f"{str(place).rstrip('/')}/{name}")
+        else:
+            content = json.loads((Path(place) / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def write_table(table: pa.Table, where: str, work: str, note: dict[str, Any] | None = None) -> str:
-    """Save a dataset; return where it is. The folder's work file is written last.
+    """Save a dataset, with `note` as its manifest.json; return where it is.
 
-    The table may be memory-mapped; it is written in batches.
+    The file that names the work is written last. The table may be memory-mapped; it is written in
+    batches.
+
+    Raises:
+        BadPlace: it can't be written, or the S3 prefix has come to hold other work.
     """
     from datasets import Dataset
 
     # Without a name for its content the library pickles and hashes the table: five times its size.
     dataset = Dataset(table, fingerprint=hashlib.blake2b(work.encode(), digest_size=8).hexdigest())
     if is_hub(where):
-        push(dataset, where, work, note or {})
+        push(dataset, where, notes_of(work, note))
         return where
     where = located(where)
-    remote = where.startswith("s3://")
-    target = Path(tempfile.mkdtemp(prefix="plumbline-")) if remote else Path(where)
-    staging = target.with_name(f".{target.name}.writing")
-    shutil.rmtree(staging, ignore_errors=True)
-    dataset.save_to_disk(str(staging))
-    (staging / WORK_FILE).write_text(json.dumps({"work": work, **(note or {})}, indent=2))
-    if target.exists():
-        shutil.rmtree(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staging.rename(target)
-    if remote:
-        upload_folder(target, where, last=WORK_FILE)
-        shutil.rmtree(target, ignore_errors=True)
+    notes = notes_of(work, note)
+    try:
+        if where.startswith("s3://"):
+            _save_on_s3(dataset, where, work, notes)
+        else:
+            _save_here(dataset, Path(where), notes)
+    except OSError as error:
+        raise BadPlace(f"{where} can't be written: {line_of(error)}") from None
     return where
+
+
+def _save_here(dataset: datasets.Dataset, target: Path, notes: dict[str, bytes]) -> None:
+    """Under another name first, so that a folder that is there is whole."""
+    with staged_beside(target) as staging:
+        dataset.save_to_disk(str(staging))
+        _write_notes(staging, notes)
+        put_in_place(staging, target)
+
+
+def _write_notes(folder: Path, notes: dict[str, bytes]) -> None:
+    for name, content in notes.items():
+        (folder / name).write_bytes(content)
+
+
+def _save_on_s3(dataset: datasets.Dataset, where: str, work: str, notes: dict[str, bytes]) -> None:
+    """Between two marks: one, taken away at the end, says whose upload has begun; the work file,
+    which goes up last, that all of it is there. What an earlier run left goes first."""
+    if not _is_free(where, work):
+        raise BadPlace(f"{where} has come to hold other work; move it away and resume")
+    with tempfile.TemporaryDirectory(prefix="plumbline-") as folder:
+        dataset.save_to_disk(folder)
+        _write_notes(Path(folder), notes)
+        put_object(where, UPLOADING, json.dumps({"work": work}).encode())
+        delete_from(where, set(list_folder(where)) - {UPLOADING})
+        upload_folder(Path(folder), where, last=WORK_FILE)
+        delete_from(where, {UPLOADING})

@@ -12,11 +12,10 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 if TYPE_CHECKING:
     import datasets
     import pandas as pd
+    import pyarrow as pa
 
 CHUNK_ROWS = 2_000
 
@@ -30,6 +29,8 @@ class Rows:
     @classmethod
     def of(cls, records: Iterable[dict[str, Any]], schema: pa.Schema) -> Rows:
         """A table from dictionaries, built chunk by chunk so that they need not all be alive."""
+        import pyarrow as pa
+
         batches, chunk = [], []
         for record in records:
             chunk.append(record)
@@ -59,6 +60,8 @@ class Rows:
         return Dataset(self.table, fingerprint=uuid.uuid4().hex[:16])
 
     def __getstate__(self) -> bytes:
+        import pyarrow as pa
+
         sink = pa.BufferOutputStream()
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         with pa.ipc.new_stream(sink, self.table.schema, options=options) as writer:
@@ -66,6 +69,8 @@ class Rows:
         return sink.getvalue().to_pybytes()
 
     def __setstate__(self, state: bytes) -> None:
+        import pyarrow as pa
+
         self.table = pa.ipc.open_stream(state).read_all()
 
     def __repr__(self) -> str:

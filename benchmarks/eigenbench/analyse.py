@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.eigenbench import tables
-from benchmarks.eigenbench.bootstrap import Bootstrap, bootstrap
+from benchmarks.eigenbench.bootstrap import Bootstrap, bootstrap, interval
 from benchmarks.eigenbench.comparisons import Extraction, extract
 from benchmarks.eigenbench.estimate import (
     Estimate,
@@ -34,6 +34,8 @@ from benchmarks.eigenbench.refit import Refitter
 from benchmarks.eigenbench.result import Analysis, Companions
 from benchmarks.eigenbench.threads import one_thread
 from benchmarks.eigenbench.trust import eigentrust, elo, uniform_judges, without_self
+
+_TOLD_REASONS = 3
 
 
 class AnalysisError(ValueError):
@@ -95,7 +97,12 @@ def _analyse(
         published = _published(published_rows, rows, models, num_criteria, options)
     refitter = Refitter(headline.cells, headline.fit)
     companions = _companions(headline, refitter, models)
-    resampled = _resample(headline, refitter, models)
+    resampled = _resample(headline, refitter, models, options)
+    of_published = resampled
+    if published is not headline:
+        of_published = _resample(
+            published, Refitter(published.cells, published.fit), models, options
+        )
     judges = tables.judge_table(
         rows=rows,
         models=models,
@@ -112,14 +119,14 @@ def _analyse(
         companions=companions,
         bootstrap=resampled,
         extraction=extraction,
-        summary=_summary(rows, models, headline, published, companions, resampled),
+        summary=_summary(rows, models, headline, published, companions, resampled, of_published),
         pairwise_probabilities=tables.pairwise_table(resampled, models),
         trust_matrix=tables.matrix_table(headline.matrix, models),
         judges=judges,
         criteria=tables.criterion_table(headline, damping(models, options), resampled, models),
         reasons=tables.reason_table(extraction),
         elo_by_dim=elo_by_dimension(published, models),
-        report=_report(headline, published, resampled, extraction),
+        report=_report(headline, published, resampled, of_published, extraction),
         arrays=tables.model_arrays(headline),
         notes=_notes(headline, published, resampled),
     )
@@ -131,8 +138,18 @@ def _check(rows: pd.DataFrame, models: Sequence[str], extraction: Extraction | N
     if len(set(models)) != len(models):
         raise AnalysisError("two models share a display name: every name must be unique")
     if len(rows) == 0:
-        why = "; see the reasons table" if extraction is not None else ""
+        why = "" if extraction is None else _why(extraction)
         raise AnalysisError(f"no judgement yields a comparison{why}")
+
+
+def _why(extraction: Extraction) -> str:
+    """What most records were lost to: no table is written where there is nothing else."""
+    top = extraction.summary().head(_TOLD_REASONS)
+    told = [
+        f"{records:,} of {extraction.num_records:,} records: {meaning}"
+        for records, meaning in zip(top["records"], top["meaning"], strict=True)
+    ]
+    return "".join(f"; {reason}" for reason in told)
 
 
 def _published(
@@ -158,11 +175,13 @@ def _companions(headline: Estimate, refitter: Refitter, models: Sequence[str]) -
     )
 
 
-def _resample(headline: Estimate, refitter: Refitter, models: Sequence[str]) -> Bootstrap | None:
-    options = headline.options
+def _resample(
+    result: Estimate, refitter: Refitter, models: Sequence[str], options: Options
+) -> Bootstrap | None:
+    """Replicates of an estimate, resampled as the headline's `options` say."""
     units = None
     if options.bootstrap_unit == "scenario":
-        units = headline.rows["scenario_index"].to_numpy()
+        units = result.rows["scenario_index"].to_numpy()
         if len(np.unique(units)) < 2:
             return None
     if not options.n_bootstraps or options.n_bootstraps < 2:
@@ -173,7 +192,7 @@ def _resample(headline: Estimate, refitter: Refitter, models: Sequence[str]) -> 
         options.n_bootstraps,
         options.bootstrap_seed,
         options.save_trust_matrices,
-        damping(models, options),
+        damping(models, result.options),
     )
 
 
@@ -184,6 +203,7 @@ def _summary(
     published: Estimate,
     companions: Companions,
     resampled: Bootstrap | None,
+    of_published: Bootstrap | None,
 ) -> pd.DataFrame:
     n = len(models)
     silenced = companions.leave_one_out[~np.isnan(companions.leave_one_out).all(axis=1)]
@@ -192,6 +212,9 @@ def _summary(
         models=models,
         elo=headline.elo,
         elo_published=published.elo,
+        published_interval=None
+        if of_published is None
+        else interval(of_published.elo, of_published.num_units),
         trust=headline.eigentrust.trust,
         elo_uniform=companions.uniform_judges,
         elo_selfless=companions.without_self,
@@ -209,25 +232,30 @@ def _report(
     headline: Estimate,
     published: Estimate,
     resampled: Bootstrap | None,
+    of_published: Bootstrap | None,
     extraction: Extraction | None,
 ) -> dict[str, Any]:
-    report: dict[str, Any] = {
+    return {
         "headline": tables.estimate_report(headline),
         "published": tables.estimate_report(published),
         "options": {**asdict(headline.options), "dims": list(headline.options.dims or ())},
         "coverage": extraction.coverage() if extraction is not None else None,
-        "bootstrap": None,
+        "bootstrap": _bootstrap_report(resampled),
+        "published_bootstrap": _bootstrap_report(of_published),
     }
-    if resampled is not None:
-        report["bootstrap"] = {
-            "unit": resampled.unit,
-            "units": resampled.num_units,
-            "replicates": len(resampled.elo),
-            "seed": resampled.seed,
-            "fitted_alone": resampled.alone,
-            "infinite": resampled.infinite,
-        }
-    return report
+
+
+def _bootstrap_report(resampled: Bootstrap | None) -> dict[str, Any] | None:
+    if resampled is None:
+        return None
+    return {
+        "unit": resampled.unit,
+        "units": resampled.num_units,
+        "replicates": len(resampled.elo),
+        "seed": resampled.seed,
+        "fitted_alone": resampled.alone,
+        "infinite": resampled.infinite,
+    }
 
 
 def _notes(headline: Estimate, published: Estimate, resampled: Bootstrap | None) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.eigenbench import tables
-from benchmarks.eigenbench.bootstrap import Bootstrap
+from benchmarks.eigenbench.bootstrap import Bootstrap, interval
 from benchmarks.eigenbench.normalise import (
     NORMALISATIONS,
     SCALE,
@@ -122,8 +122,8 @@ def analyse_ratings(
             len(labels), np.full(len(labels), 1 / len(labels)), size=n_bootstraps
         )
         means_b = mean_over_criteria(sums.means(weights.T.astype(float)))
-        damped = (1 - alpha) * normalise(means_b, normalisation, temperature) + alpha / n
-        resampled = _as_bootstrap(stationary(damped), len(labels), seed)
+        matrices = normalise(means_b, normalisation, temperature)
+        resampled = _as_bootstrap(matrices, alpha, _judge_scenarios(table, n), len(labels), seed)
     return _result(table, models, means, matrix, trusted, resampled)
 
 
@@ -155,16 +155,32 @@ class _ScenarioSums:
         return means.reshape(-1, *self.shape)
 
 
-def _as_bootstrap(trust: np.ndarray, num_units: int, seed: int) -> Bootstrap:
-    elos = elo(trust)
+def _judge_scenarios(table: pd.DataFrame, num_models: int) -> np.ndarray:
+    """Scenarios on which each judge rated, shape (N,)."""
+    pairs = table[["judge", "scenario_index"]].drop_duplicates()
+    return np.bincount(pairs["judge"], minlength=num_models)
+
+
+def _as_bootstrap(
+    matrices: np.ndarray, alpha: float, judge_units: np.ndarray, num_units: int, seed: int
+) -> Bootstrap:
+    n = matrices.shape[-1]
+
+    def trusted(trust: np.ndarray) -> np.ndarray:
+        return stationary((1 - alpha) * trust + alpha / n)
+
+    trust = trusted(matrices)
     return Bootstrap(
         unit="scenario",
         num_units=num_units,
         seed=seed,
         trust=trust,
-        elo=elos,
-        criterion_elo=elos[:, None, :],
+        elo=elo(trust),
+        elo_uniform=elo(uniform_judges(matrices)),
+        elo_selfless=elo(trusted(without_self(matrices))),
+        criterion_elo=elo(trust)[:, None, :],
         bias=np.zeros_like(trust),
+        judge_units=judge_units,
         matrices=None,
         alone=0,
         infinite=0,
@@ -186,6 +202,9 @@ def _result(
         models=models,
         elo=headline,
         elo_published=headline,
+        published_interval=None
+        if resampled is None
+        else interval(resampled.elo, resampled.num_units),
         trust=trusted.trust,
         elo_uniform=elo(uniform_judges(matrix)),
         elo_selfless=elo(eigentrust(without_self(matrix), trusted.alpha).trust),

@@ -53,8 +53,9 @@ class Analysis:
     summary
         summary.csv, best first: model, elo, elo_published, elo_low, elo_high, elo_sd, trust,
         elo_uniform_judges, elo_without_self, rank_low, rank_high, comparisons_as_judge,
-        comparisons_as_evaluee, then elo_mean, elo_leave_one_out_low, elo_leave_one_out_high.
-        Intervals are NaN (ranks missing) without a bootstrap.
+        comparisons_as_evaluee, then elo_mean, elo_leave_one_out_low, elo_leave_one_out_high (a
+        range over judges, no interval), and the intervals of elo_published, elo_uniform_judges,
+        elo_without_self and trust. Intervals are NaN (ranks missing) without a bootstrap.
     pairwise_probabilities
         pairwise_probabilities.csv: model_a, model_b, probability that a is above b; every
         ordered pair. Empty without a bootstrap.
@@ -62,8 +63,9 @@ class Analysis:
         trust_matrix.csv: `judge`, then one column per model; rows sum to 1.
     judges
         judges.csv: model, order_bias (log-odds for the first position), order_bias_low,
-        order_bias_high, first_rate, consistency, order_pairs, tie_rate, log_lambda, records,
-        rows, coverage, max_elo_change_without.
+        order_bias_high (missing for a judge of a single scenario), first_rate, consistency,
+        order_pairs, tie_rate, log_lambda, records, rows, coverage, max_elo_change_without,
+        scenarios.
     criteria
         Per-criterion scores if lenses are separate: criterion (from 1), model, elo, elo_low,
         elo_high, trust. Empty otherwise.

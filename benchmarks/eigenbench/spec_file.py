@@ -34,7 +34,12 @@ def load_spec(path: str | Path) -> Spec:
         SpecError: one line that names the file, the key and the mend.
     """
     path = Path(path)
-    top = Section(path.name, _parsed(path), whole_file=True)
+    return parse_spec(_parsed(path), path)
+
+
+def parse_spec(content: Any, path: Path) -> Spec:
+    """A spec from what the file at `path` holds (see `load_spec`)."""
+    top = Section(path.name, content, whole_file=True)
     notes = top.known(
         (
             "name",

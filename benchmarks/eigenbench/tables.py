@@ -17,6 +17,15 @@ from benchmarks.eigenbench.trust import elo as to_elo
 from benchmarks.eigenbench.trust import stationary
 
 REASON_COLUMNS = ["reason", "records", "rows_lost", "meaning"]
+COMPANION_ENDS = [
+    f"{name}_{end}"
+    for name in ("elo_uniform_judges", "elo_without_self", "trust")
+    for end in ("low", "high")
+]
+SPREAD_COLUMNS = [
+    *("elo_mean", "elo_sd", "elo_low", "elo_high", "rank_low", "rank_high"),
+    *COMPANION_ENDS,
+]
 CRITERION_COLUMNS = ["criterion", "model", "elo", "elo_low", "elo_high", "trust"]
 
 
@@ -24,6 +33,7 @@ def summary_table(
     models: Sequence[str],
     elo: np.ndarray,
     elo_published: np.ndarray,
+    published_interval: tuple[np.ndarray, np.ndarray] | None,
     trust: np.ndarray,
     elo_uniform: np.ndarray,
     elo_selfless: np.ndarray,
@@ -33,10 +43,10 @@ def summary_table(
     spread: pd.DataFrame | None,
 ) -> pd.DataFrame:
     """One row per model, best first; `spread` is `Bootstrap.summary` in spec order, or None."""
-    n = len(models)
+    nothing = np.full(len(models), np.nan)
     if spread is None:
-        columns = ["elo_mean", "elo_sd", "elo_low", "elo_high", "rank_low", "rank_high"]
-        spread = pd.DataFrame({name: np.full(n, np.nan) for name in columns})
+        spread = pd.DataFrame(dict.fromkeys(SPREAD_COLUMNS, nothing))
+    published_low, published_high = published_interval or (nothing, nothing)
     table = pd.DataFrame(
         {
             "model": list(models),
@@ -55,6 +65,9 @@ def summary_table(
             "elo_mean": spread["elo_mean"],
             "elo_leave_one_out_low": leave_one_out[0],
             "elo_leave_one_out_high": leave_one_out[1],
+            "elo_published_low": published_low,
+            "elo_published_high": published_high,
+            **{name: spread[name] for name in COMPANION_ENDS},
         }
     )
     return table.sort_values("elo", ascending=False, kind="stable", ignore_index=True)
@@ -93,10 +106,11 @@ def judge_table(
     statistics = order_statistics(rows, n)
     low = high = np.full(n, np.nan)
     if resampled is not None and result.fit.form.position_bias:
-        low, high = interval(resampled.bias)
+        low, high = resampled.bias_interval()
     judged = statistics["rows"].to_numpy() > 0
     log_lambda = result.fit.parameters.log_lambda.reshape(-1, n).mean(axis=0)
     change = np.abs(companions_elo - result.elo).max(axis=1)
+    scenarios = rows.groupby("judge")["scenario_index"].nunique()
     records = rows.groupby("judge")["record"].nunique().reindex(range(n), fill_value=0).to_numpy()
     coverage = np.full(n, np.nan)
     if extraction is not None:
@@ -120,6 +134,7 @@ def judge_table(
             "rows": statistics["rows"],
             "coverage": coverage,
             "max_elo_change_without": change,
+            "scenarios": scenarios.reindex(range(n), fill_value=0).to_numpy(),
         }
     )
 
@@ -134,7 +149,7 @@ def criterion_table(
     criteria, n = trust.shape
     low = high = np.full(trust.shape, np.nan)
     if resampled is not None:
-        low, high = interval(resampled.criterion_elo)
+        low, high = interval(resampled.criterion_elo, resampled.num_units)
     columns = (
         np.repeat(np.arange(1, criteria + 1), n),
         list(models) * criteria,

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from judges.comparison import Reflected
 from tables.rows import Rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 RESPONSES, REFLECTIONS, COMPARISONS, RATINGS = "responses", "reflections", "comparisons", "ratings"
 KEYS = {
@@ -87,6 +87,8 @@ def _pairs(table: pa.Table, width: int) -> Iterator[tuple[Any, str]]:
 
 def empty_texts(phase: str) -> pa.Table:
     """No texts of a phase."""
+    import pyarrow as pa
+
     fields = [pa.field(name, pa.int64()) for name in KEYS[phase]]
     return pa.schema([*fields, pa.field("text", pa.large_string())]).empty_table()
 
@@ -104,6 +106,8 @@ def cut(
     Slices follow the scenarios' order, so that a text travels with one slice, or with two where a
     cut falls inside a scenario.
     """
+    import pyarrow.compute as pc
+
     order = pc.index_in(rows["scenario_index"], scenarios["scenario_index"].combine_chunks())
     rows = rows.append_column("_order", order).sort_by("_order").drop_columns(["_order"])
     bounds = [round(part * rows.num_rows / parts) for part in range(parts + 1)]
@@ -116,6 +120,8 @@ def cut(
 def _slice(
     phase: str, rows: pa.Table, scenarios: pa.Table, responses: pa.Table, reflections: pa.Table
 ) -> Work:
+    import pyarrow.compute as pc
+
     here = pc.unique(rows["scenario_index"])
 
     def of_these(table: pa.Table, phases: tuple[str, ...], texts: str) -> Rows:

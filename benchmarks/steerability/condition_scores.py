@@ -62,6 +62,7 @@ class ConditionScores:
         statement_draws: (n, B) by measure, under drawn statements.
         pattern: whether it answers the same whatever is asked.
         weights: (n, B) how often each persona was drawn in `persona_draws`.
+        statements: (n,) test statements of each persona.
         statement_spread: small-sample factor on statement intervals.
     """
 
@@ -71,6 +72,7 @@ class ConditionScores:
     statement_draws: dict[str, Draw]
     pattern: Pattern
     weights: Draw
+    statements: np.ndarray
     statement_spread: float
 
     def estimate(self, measure: Measure, members: np.ndarray | None = None) -> Estimate:
@@ -83,8 +85,14 @@ class ConditionScores:
         by_statements = draw_means(self.statement_draws[measure.name], None, members)
         return Estimate(
             value,
-            interval(value, by_personas, measure.bounds, small_sample_spread(n)),
-            interval(value, by_statements, measure.bounds, self.statement_spread),
+            interval(value, by_personas, measure.bounds, small_sample_spread(n), n),
+            interval(
+                value,
+                by_statements,
+                measure.bounds,
+                self.statement_spread,
+                self.statements[chosen].sum(),
+            ),
         )
 
     def mean_draws(self, name: str, members: np.ndarray | None = None) -> Draw:
@@ -95,7 +103,7 @@ class ConditionScores:
         """Of one persona's score, were it asked other statements."""
         value = float(self.scores[measure.name][row])
         draws = self.statement_draws[measure.name][row]
-        return interval(value, draws, measure.bounds, self.statement_spread)
+        return interval(value, draws, measure.bounds, self.statement_spread, self.statements[row])
 
 
 def make_draws(frame: Frame, n_resamples: int, seed: int) -> Draws:
@@ -152,6 +160,7 @@ def score_condition(
         statement_draws=_fields(by_statements) | _fields(gained_draws),
         pattern=find_pattern(answers, frame),
         weights=draws.personas,
+        statements=frame.sizes,
         statement_spread=_statement_spread(frame),
     )
 

@@ -23,6 +23,10 @@ PERSONA_COLUMNS = (
     "persona_description",
 )
 STATEMENT_COLUMNS = ("persona_id", "statement", "statement_id", "is_agree")
+_NEEDED = {
+    "personas": PERSONA_COLUMNS,
+    "statements": tuple(name for name in STATEMENT_COLUMNS if name != "statement_id"),
+}
 
 # Ids are short hex strings; without this a file of all-digit ids would lose leading zeros.
 CSV_DTYPES = {"persona_id": str, "statement_id": str}
@@ -77,9 +81,10 @@ class PersonaData:
 
     Attributes:
         personas: `PERSONA_COLUMNS` first, other columns as they came; one row a persona.
-        statements: `STATEMENT_COLUMNS` with `is_agree` as bool and `scenario` as text ("" if
-            none), and two new columns: `observation_id`, the published short hash, and `text_id`,
-            equal for equal texts.
+        statements: `STATEMENT_COLUMNS` with `is_agree` as bool, `statement_id` as text (the row's
+            number where there was no such column) and `scenario` as text ("" if none), and two
+            new columns: `observation_id`, the published short hash, and `text_id`, equal for
+            equal texts.
         counts: what is in them.
     """
 
@@ -117,13 +122,13 @@ def check_data(personas: pd.DataFrame, statements: pd.DataFrame) -> PersonaData:
         PersonaDataError: a column is missing, an id is unknown or repeated, a label is no boolean,
             a text is empty, or a persona has the same statement twice.
     """
+    _need_columns(personas=personas, statements=statements)
     personas = _checked_personas(personas)
     statements = _checked_statements(statements, set(personas["persona_id"]))
     return PersonaData(personas, statements, _count(personas, statements))
 
 
 def _checked_personas(table: pd.DataFrame) -> pd.DataFrame:
-    _need_columns(table, PERSONA_COLUMNS, "personas")
     table = table.reset_index(drop=True).copy()
     if table.empty:
         raise PersonaDataError("the personas table is empty; give at least two personas")
@@ -143,8 +148,9 @@ def _checked_personas(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _checked_statements(table: pd.DataFrame, known: set[str]) -> pd.DataFrame:
-    _need_columns(table, STATEMENT_COLUMNS, "statements")
     table = table.reset_index(drop=True).copy()
+    if "statement_id" not in table.columns:
+        table["statement_id"] = table.index.astype(str)
     for name in ("persona_id", "statement_id", "statement"):
         _need_text(table, name, "statements")
         table[name] = table[name].astype(str)
@@ -171,12 +177,18 @@ def _checked_statements(table: pd.DataFrame, known: set[str]) -> pd.DataFrame:
     return table
 
 
-def _need_columns(table: pd.DataFrame, names: tuple[str, ...], which: str) -> None:
-    missing = [name for name in names if name not in table.columns]
-    if missing:
-        raise PersonaDataError(
-            f"the {which} table has no column {missing[0]!r}; it needs {', '.join(names)}"
-        )
+def _need_columns(**tables: pd.DataFrame) -> None:
+    told = []
+    for which, table in tables.items():
+        missing = [repr(name) for name in _NEEDED[which] if name not in table.columns]
+        if missing:
+            columns = "column" if len(missing) == 1 else "columns"
+            needed = ", ".join(_NEEDED[which])
+            told.append(
+                f"the {which} table has no {columns} {', '.join(missing)}; it needs {needed}"
+            )
+    if told:
+        raise PersonaDataError("; ".join(told))
 
 
 def _need_text(table: pd.DataFrame, name: str, which: str) -> None:
@@ -189,23 +201,28 @@ def _need_text(table: pd.DataFrame, name: str, which: str) -> None:
 
 
 def _labels(column: pd.Series) -> np.ndarray:
-    """Booleans, or the words true/false that a CSV column with one odd cell turns them into."""
+    """Booleans, 0 and 1, or the words that a CSV column with one odd cell turns them into."""
     labels = np.empty(len(column), dtype=bool)
     for row, value in enumerate(column):
         label = _label(value)
         if label is None:
             raise PersonaDataError(
-                f"statements row {row}: is_agree is {value!r}; it must be True or False"
+                f"statements row {row}: is_agree is {value!r}; it must be True or False, or 1 or 0"
             )
         labels[row] = label
     return labels
 
 
+_WORDS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
+
+
 def _label(value: Any) -> bool | None:
     if isinstance(value, bool | np.bool_):
         return bool(value)
+    if isinstance(value, int | float | np.integer | np.floating):
+        return bool(value) if value in (0, 1) else None
     if isinstance(value, str):
-        return {"true": True, "false": False}.get(value.strip().lower())
+        return _WORDS.get(value.strip().lower())
     return None
 
 

@@ -13,6 +13,15 @@ import numpy as np
 from benchmarks.steerability.arrays import Answers, Frame
 
 NEARLY = 0.97
+TESTS = {
+    "always agrees": "every one of its answers agrees, whatever is asked",
+    "always disagrees": "every one of its answers disagrees, whatever is asked",
+    "nearly always agrees": f"at least {NEARLY:.0%} of its answers agree, whatever is asked",
+    "nearly always disagrees": f"at least {NEARLY:.0%} of its answers disagree, whatever is asked",
+    "ignores its steering": "each statement asked of it under several personas got the same answer "
+    "under all of them",
+}
+"""What each verdict of a pattern rests on."""
 
 
 class Pattern(NamedTuple):

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.percentiles import LEVEL, all_equal, bound_when_all_equal, cut_tails
 from benchmarks.steerability.arrays import Floats, Frame
 from benchmarks.steerability.scores import beaten, off_diagonal, published_place
 from benchmarks.steerability.splits import persona_rng
@@ -217,22 +218,31 @@ def small_sample_spread(n: int) -> float:
 
 
 def interval(
-    estimate: float, draws: Draw, bounds: tuple[float, float], spread: float = 1.0
+    estimate: float,
+    draws: Draw,
+    bounds: tuple[float, float],
+    spread: float = 1.0,
+    units: float = np.inf,
 ) -> Interval:
     """The central 95% of the draws, moved so that their mean stands on the estimate, within bounds.
 
     The shift removes the bias of ranks taken anew: noise added to noisy accuracies pulls a rank
-    towards the middle. NaN on both sides where there are no draws.
+    towards the middle. NaN on both sides where there are no draws. Where all units say the same the
+    draws show no doubt, and the exact bound stands instead.
 
     Args:
         estimate: the value itself.
         draws: (B,) its draws; NaN ones are left out.
         bounds: the range of the measure.
         spread: factor on the distances from the estimate.
+        units: how many were resampled (personas, or statements), which decides the bound where all
+            say the same.
     """
     known = draws[~np.isnan(draws)].astype(float)
     if not len(known) or np.isnan(estimate) or np.isnan(spread):
         return Interval(np.nan, np.nan)
-    below, above = np.quantile(known, [0.025, 0.975]) - known.mean()
+    if all_equal(known):
+        return Interval(*bound_when_all_equal(estimate, bounds, units))
+    below, above = np.array(cut_tails(known, (1 - LEVEL) / 2)) - known.mean()
     low, high = np.clip(estimate + spread * np.array([min(below, 0), max(above, 0)]), *bounds)
     return Interval(float(low), float(high))

@@ -11,6 +11,8 @@ from benchmarks.steerability.config import LoadedConfig
 from benchmarks.steerability.errors import SteerabilityError
 
 BUILT_IN_DATA = "builtin:personas"
+LARGEST_SEED = 2**32 - 1
+"""Of numpy's and scikit-learn's generators."""
 DEFAULTS: dict[str, Any] = {
     "personas_path": BUILT_IN_DATA,
     "model_id": "",
@@ -92,6 +94,10 @@ def settle(given: Mapping[str, Any], config: LoadedConfig | None = None) -> Sett
             notes.append(f"--{name} {given[name]} wins over {value} of the config")
     if config is None and not values["batched_inference"]:
         values["inference_batch_size"] = 1
+    if not 0 <= values["random_state"] <= LARGEST_SEED:
+        raise SteerabilityError(
+            f"random_state is {values['random_state']}; give a number from 0 to {LARGEST_SEED}"
+        )
     systems = _names(values["steerable_system"])
     if not systems:
         systems = (few_shot_name(values["include_persona"], values["include_observations"]),)
@@ -145,6 +151,7 @@ def parse_counts(value: int | str) -> tuple[int, ...]:
     return tuple(sorted({int(part) for part in parts}))
 
 
+_URLS = ("http://", "https://")
 _FILES = (".csv", ".json", ".jsonl", ".parquet", ".arrow")
 
 
@@ -156,8 +163,8 @@ def _observations(personas_path: str, observations_path: str) -> str:
     """Where the statements are; "" where they come with the personas."""
     if observations_path or personas_path.startswith("builtin:"):
         return observations_path
-    if "://" not in personas_path and not personas_path.endswith(_FILES):
-        return ""  # a folder that may hold both
+    if not personas_path.startswith(_URLS) and not personas_path.endswith(_FILES):
+        return ""  # a folder, here or on S3, that may hold both
     raise SteerabilityError(
         f"the personas come from {personas_path}; give their statements with --observations_path"
     )

@@ -98,7 +98,7 @@ def load_system(path: str, config: Mapping[str, Any] | None = None) -> Steerable
             does not take the config, or what it makes has no `steer`.
     """
     module_name, colon, class_name = path.partition(":")
-    if not (colon and module_name and class_name):
+    if not (colon and class_name and all(module_name.split("."))):
         raise SteerabilityError(
             f"steerable system {path!r} is not known; give the class as package.module:Class"
         )

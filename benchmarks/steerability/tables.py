@@ -148,7 +148,6 @@ COMPARISON_COLUMNS = [
 def comparisons_table(run: Run) -> pd.DataFrame:
     """Paired differences: `SteerabilityResult.comparisons`."""
     rows = []
-    spread = small_sample_spread(len(run.names))
     for first, second in combinations(run.scored, 2):
         same_model, same_condition = first[0] == second[0], first[1:] == second[1:]
         if not (same_model or same_condition):
@@ -157,11 +156,15 @@ def comparisons_table(run: Run) -> pd.DataFrame:
         for m in measured(a):
             if m.name not in HEADLINE or m not in measured(b):
                 continue
-            difference = float(np.nanmean(a.scores[m.name] - b.scores[m.name]))
-            draws = a.mean_draws(m.name) - b.mean_draws(m.name)
+            # A persona that only one of the two has a score for is no pair.
+            gaps = a.scores[m.name] - b.scores[m.name]
+            both = ~np.isnan(gaps)
+            n = int(both.sum())
+            difference = float(gaps[both].mean()) if n else math.nan
+            draws = a.mean_draws(m.name, both) - b.mean_draws(m.name, both)
             width = m.bounds[1] - m.bounds[0]
-            low, high = interval(difference, draws, (-width, width), spread)
-            rows.append((*first, *second, m.name, difference, low, high, len(run.names)))
+            low, high = interval(difference, draws, (-width, width), small_sample_spread(n), n)
+            rows.append((*first, *second, m.name, difference, low, high, n))
     return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
 
 

@@ -5,9 +5,8 @@ sums. Articles with equal sums are interchangeable: drawing C articles with repl
 distinct row of sums a multinomial count, and a resample costs one draw per *distinct* row. At
 115,000 pairs that is the difference between minutes and seconds, and the law is exactly the same.
 
-With few articles a percentile interval is too short; the quantiles are moved outwards as in the
-expanded percentile interval (Hesterberg, "What Teachers Should Know About the Bootstrap",
-arXiv 1411.5279, section 5.3). That holds the promised 95% down to about eight articles; below, no
+With few articles a percentile interval is too short; its ends are moved outwards (see
+`benchmarks.percentiles`). That holds the promised 95% down to about eight articles; below, no
 resample can reach far enough (measured: 92% at five, 80% at three), and the estimate says so.
 """
 
@@ -17,9 +16,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
-CONFIDENCE = 0.95
+from benchmarks.percentiles import (
+    LEVEL,
+    all_equal,
+    bound_when_all_equal,
+    cut_tails,
+    expanded_tail,
+)
+
+CONFIDENCE = LEVEL
 N_RESAMPLES = 1000
 
 ONE_CLUSTER = "one article only: interval undefined"
@@ -27,7 +33,6 @@ NO_PAIRS = "no such pairs"
 FEW_CLUSTERS = "fewer than 8 articles: interval too short"
 ALL_EQUAL = "all articles equal: exact bound"
 ENOUGH_CLUSTERS = 8
-_EQUAL = 1e-9
 _CHUNK_CELLS = 4_000_000  # counts held at once: 32 MB, and as much again as floats
 
 
@@ -101,13 +106,6 @@ def bootstrap_sums(
     return totals
 
 
-def expanded_tail(n_clusters: int, confidence: float = CONFIDENCE) -> float:
-    """The percentile to cut at each end so that few clusters still give the wanted coverage."""
-    tail = (1 - confidence) / 2
-    reach = -special.stdtrit(n_clusters - 1, tail) * np.sqrt(n_clusters / (n_clusters - 1))
-    return float(special.ndtr(-reach))
-
-
 def percentile_interval(
     draws: NDArray[np.float64], n_clusters: int, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
@@ -115,25 +113,8 @@ def percentile_interval(
     finite = draws[np.isfinite(draws)]
     if not len(finite):
         return float("nan"), float("nan")
-    tail = expanded_tail(n_clusters, confidence)
-    low, high = np.quantile(finite, [tail, 1 - tail])
+    low, high = cut_tails(finite, expanded_tail(n_clusters, confidence))
     return float(low), float(high)
-
-
-def bound_when_all_equal(
-    value: float, limits: tuple[float, float], n_clusters: int, confidence: float = CONFIDENCE
-) -> tuple[float, float]:
-    """An interval where every cluster says the same and the bootstrap would claim certainty.
-
-    If a share q of all articles were different, n articles would all look alike with probability
-    (1-q)^n; the largest q that is not implausible bounds how far the value can be off within its
-    limits. For a rate of 0 or 100% this is the exact (Clopper-Pearson) interval over articles.
-    """
-    floor, ceiling = limits
-    at_the_edge = min(value - floor, ceiling - value) < _EQUAL
-    tail = (1 - confidence) / 2 if at_the_edge else 1 - confidence
-    share = 1 - tail ** (1 / n_clusters)
-    return value - share * (value - floor), value + share * (ceiling - value)
 
 
 def interval_of(
@@ -142,6 +123,7 @@ def interval_of(
     limits: tuple[float, float],
     n: int,
     clusters: int,
+    unit: str = "article",
 ) -> Estimate:
     """The estimate `value` with the interval that its bootstrap draws give, or the reason for none.
 
@@ -152,17 +134,22 @@ def interval_of(
         draws: shape (n_resamples,), the same statistic of each resample; NaN where it has no pairs.
         limits: the least and the greatest value the statistic can take.
         n, clusters: pairs and articles that bear on it.
+        unit: what the clusters are, for the note.
     """
     if n == 0 or not np.isfinite(value):
         return Estimate(float("nan"), float("nan"), float("nan"), n, clusters, NO_PAIRS)
     if clusters == 1:
-        return Estimate(value, float("nan"), float("nan"), n, 1, ONE_CLUSTER)
-    if np.nanmax(draws) - np.nanmin(draws) < _EQUAL:
+        return Estimate(value, float("nan"), float("nan"), n, 1, _of_unit(ONE_CLUSTER, unit))
+    if all_equal(draws):
         low, high = bound_when_all_equal(value, limits, clusters)
-        return Estimate(value, low, high, n, clusters, ALL_EQUAL)
+        return Estimate(value, low, high, n, clusters, _of_unit(ALL_EQUAL, unit))
     low, high = percentile_interval(draws, clusters)
-    note = "" if clusters >= ENOUGH_CLUSTERS else FEW_CLUSTERS
+    note = "" if clusters >= ENOUGH_CLUSTERS else _of_unit(FEW_CLUSTERS, unit)
     return Estimate(value, low, high, n, clusters, note)
+
+
+def _of_unit(note: str, unit: str) -> str:
+    return note.replace("article", unit)
 
 
 def ratio_estimate(

@@ -21,6 +21,7 @@ _ROW_COLUMNS = (
     "id",
     "category",
     "issue_scale",
+    "sample",
     "issue_description",
     "for_question",
     "against_question",

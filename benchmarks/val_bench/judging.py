@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
+from benchmarks.gaps import Again, Filled, Gap, untried
 from benchmarks.val_bench.answers import why_unanswered
 from inference.models import ModelRef
 from inference.request import Message, Request, Sampling
-from inference.result import Failure, Result
+from inference.result import Result
 from inference.schema import Schema
 from judges.stance import (
     DEFAULT_TEMPLATE,
@@ -50,22 +51,6 @@ PARSED = pa.struct(
 )
 
 
-class Unjudged(NamedTuple):
-    """A judgement that failed: its row in the shard, its order, and why."""
-
-    row: int
-    order: str
-    failure: str
-    reason: str
-
-
-class Judged(NamedTuple):
-    """The rows of a shard with their verdicts, and what failed."""
-
-    table: pa.Table
-    failed: list[Unjudged]
-
-
 @dataclass(frozen=True, slots=True)
 class Judge:
     """How the judge is asked.
@@ -94,43 +79,43 @@ class Judge:
         """How many requests `requests` will give."""
         return len(self.orders) * sum(why is None for why in unanswered(pairs))
 
-    def judged(self, pairs: pa.Table, results: Iterable[Result]) -> Judged:
+    def judged(self, pairs: pa.Table, results: Iterable[Result]) -> Filled:
         """The judged rows that the results of `requests(pairs)` make, one a pair."""
         rows: list[dict[str, Any]] = [{} for _ in range(pairs.num_rows)]
-        failed = []
+        gaps = []
         for (row, order, messages, cut), result in zip(
             self._judgements(pairs), results, strict=True
         ):
             rows[row] |= _cells(self._suffix(order), messages, result) | {"responses_cut": cut}
             if result.failure is not None:
-                failed.append(Unjudged(row, order, result.failure, result.reason or ""))
-        return Judged(self._with_verdicts(pairs, rows), failed)
+                gaps.append(Gap.of(row, order, result))
+        return Filled(self._with_verdicts(pairs, rows), gaps)
 
-    def request_again(self, judged: Judged) -> tuple[list[Request], list[Failure]]:
+    def request_again(self, judged: Filled) -> Again:
         """The request behind each failed judgement, with its failure."""
         requests = []
-        for gap in judged.failed:
-            column = f"evaluation_prompt{self._suffix(gap.order)}"
+        for gap in judged.gaps:
+            column = f"evaluation_prompt{self._suffix(gap.part)}"
             prompt = judged.table[column][gap.row].as_py()
             requests.append(self._request([Message(t["role"], t["content"]) for t in prompt]))
-        return requests, [Failure(gap.failure) for gap in judged.failed]
+        return Again(requests, judged.failures)
 
-    def mended(self, judged: Judged, results: Sequence[Result | None]) -> Judged:
+    def mended(self, judged: Filled, results: Sequence[Result | None]) -> Filled:
         """The rows with the results of asking again filled in, None where it was not tried."""
-        if all(result is None for result in results):
+        if untried(results):
             return judged
         rows = judged.table.select([name for name, _ in self._fields()]).to_pylist()
         still = []
-        for gap, result in zip(judged.failed, results, strict=True):
+        for gap, result in zip(judged.gaps, results, strict=True):
             if result is None:
                 still.append(gap)
                 continue
-            suffix = self._suffix(gap.order)
+            suffix = self._suffix(gap.part)
             messages = [Message(**turn) for turn in rows[gap.row][f"evaluation_prompt{suffix}"]]
             rows[gap.row] |= _cells(suffix, messages, result)
             if result.failure is not None:
-                still.append(Unjudged(gap.row, gap.order, result.failure, result.reason or ""))
-        return Judged(self._with_verdicts(judged.table, rows), still)
+                still.append(Gap.of(gap.row, gap.part, result))
+        return Filled(self._with_verdicts(judged.table, rows), still)
 
     def _judgements(self, pairs: pa.Table) -> Iterator[tuple[int, str, list[Message], int]]:
         """(row, order, messages, answers cut) for each judgeable pair and order."""

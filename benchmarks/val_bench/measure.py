@@ -74,6 +74,7 @@ def coverage(pairs: pd.DataFrame, *, repaired: int = 0, cut: int = 0) -> Coverag
         one_order=int(one_order.sum()),
         repaired=repaired,
         cut=cut,
+        samples=max(1, int(pairs["sample"].nunique())) if "sample" in pairs else 1,
     )
 
 

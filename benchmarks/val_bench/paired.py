@@ -98,6 +98,7 @@ def _difference(
 
     value = float(difference(sums.sum(axis=0, keepdims=True))[0])
     width = statistic.unit.ceiling - statistic.unit.floor
-    return interval_of(
-        value, difference(draws), (-width, width), round(sums[:, 0].sum()), len(sums)
-    )
+    # What a statistic leaves out (refusals, say) is no witness: the model with less to show counts.
+    pairs = sums[:, [SUMS.index(statistic.under), len(SUMS) + SUMS.index(statistic.under)]]
+    n, clusters = round(pairs.sum(axis=0).min()), int((pairs > 0).sum(axis=0).min())
+    return interval_of(value, difference(draws), (-width, width), n, clusters)

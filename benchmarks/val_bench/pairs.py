@@ -32,8 +32,8 @@ def pair_table(
     """Put the data set's rows, the verdicts and the reasons for missing ones side by side.
 
     Args:
-        rows: the judged dataset; of its columns category, issue_scale, article_title, url and id
-            are used, where they are there.
+        rows: the judged dataset; of its columns category, issue_scale, article_title, url, id and
+            sample are used, where they are there.
         verdicts: from `scores.verdict_table` or `scores.combine_orders`, row for row.
         unanswered: why a pair has no two answers, None where it has.
         unjudged: why the judge gave no answer, None where it did (or was never asked).
@@ -42,7 +42,8 @@ def pair_table(
     Returns:
         the verdicts' columns and adjusted, outcome, used, stage and reason (of the first stage a
         pair failed at), cluster and unit (its article, and the column that named it), pair_id,
-        category, issue_scale. A pair with a reason is not used, whatever its score says.
+        category, issue_scale, and sample where the rows have it. A pair with a reason is not used,
+        whatever its score says.
 
     Raises:
         ValBenchError: the parts differ in length.
@@ -64,6 +65,8 @@ def pair_table(
     table["pair_id"] = pair_ids(rows)
     for name in ("category", "issue_scale"):
         table[name] = _labels(rows[name]) if name in rows else None
+    if "sample" in rows:
+        table["sample"] = rows["sample"].to_numpy()
     return table
 
 

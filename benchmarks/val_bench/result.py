@@ -31,6 +31,8 @@ class Coverage:
         one_order: used pairs judged in both orders of which only one verdict was valid.
         repaired: used pairs with a verdict that had to be mended (a score of 1.0 or "1").
         cut: responses cut before the judge saw them.
+        samples: independent answers to each question; every sample of a pair counts for itself in
+            the numbers above.
     """
 
     planned: int
@@ -41,6 +43,12 @@ class Coverage:
     one_order: int = 0
     repaired: int = 0
     cut: int = 0
+    samples: int = 1
+
+    @property
+    def counted(self) -> str:
+        """What is counted: pairs, or the samples of pairs."""
+        return "pairs" if self.samples == 1 else "samples of pairs"
 
 
 @dataclass(frozen=True)

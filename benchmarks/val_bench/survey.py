@@ -8,31 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
+from benchmarks.gaps import Again, Filled, Gap, untried
 from benchmarks.val_bench.prompts import SIDES, question_messages
 from benchmarks.val_bench.responses import response_cells, response_fields, with_cells
 from inference.models import ModelRef
 from inference.request import Message, Request, Sampling
-from inference.result import Failure, Result
-
-
-class Missing(NamedTuple):
-    """A side without an answer: its row in the shard, its side (0 for, 1 against), and why."""
-
-    row: int
-    side: int
-    failure: str
-    reason: str
-
-
-class Answers(NamedTuple):
-    """The rows of a shard with their answers, and what is missing in them."""
-
-    table: pa.Table
-    missing: list[Missing]
+from inference.result import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +42,10 @@ class Survey:
         for _, sample, _, messages in self._questions(pairs):
             yield self._request(messages, sample)
 
-    def answers(self, pairs: pa.Table, results: Iterable[Result]) -> Answers:
+    def answers(self, pairs: pa.Table, results: Iterable[Result]) -> Filled:
         """The rows that the results of `requests(pairs)` make: one a pair and sample."""
         cells: list[dict[str, Any]] = []
-        missing = []
+        gaps = []
         for (row, sample, side, messages), result in zip(
             self._questions(pairs), results, strict=True
         ):
@@ -68,37 +53,36 @@ class Survey:
                 cells.append({"model": self.model.label, "sample": sample})
             cells[-1] |= response_cells(SIDES[side], messages, result)
             if result.failure is not None:
-                missing.append(Missing(row, side, result.failure, result.reason or ""))
+                gaps.append(Gap.of(row, SIDES[side], result))
         repeated = [row // self.num_samples for row in range(len(cells))]
-        return Answers(with_cells(pairs.take(pa.array(repeated, pa.int64())), cells), missing)
+        return Filled(with_cells(pairs.take(pa.array(repeated, pa.int64())), cells), gaps)
 
-    def request_again(self, answers: Answers) -> tuple[list[Request], list[Failure]]:
+    def request_again(self, answers: Filled) -> Again:
         """The request behind each missing answer, with its failure."""
-        rows = pa.array([gap.row for gap in answers.missing], pa.int64())
+        rows = pa.array([gap.row for gap in answers.gaps], pa.int64())
         columns = ["sample", *(f"{side}_prompt" for side in SIDES)]
         asked = answers.table.select(columns).take(rows).to_pylist()
         requests = []
-        for gap, row in zip(answers.missing, asked, strict=True):
-            messages = tuple(Message(**turn) for turn in row[f"{SIDES[gap.side]}_prompt"])
+        for gap, row in zip(answers.gaps, asked, strict=True):
+            messages = tuple(Message(**turn) for turn in row[f"{gap.part}_prompt"])
             requests.append(self._request(messages, row["sample"]))
-        return requests, [Failure(gap.failure) for gap in answers.missing]
+        return Again(requests, answers.failures)
 
-    def mended(self, answers: Answers, results: Sequence[Result | None]) -> Answers:
+    def mended(self, answers: Filled, results: Sequence[Result | None]) -> Filled:
         """The rows with the results of asking again filled in, None where it was not tried."""
-        if all(result is None for result in results):
+        if untried(results):
             return answers
         rows = answers.table.select([name for name, _ in response_fields()]).to_pylist()
         still = []
-        for gap, result in zip(answers.missing, results, strict=True):
+        for gap, result in zip(answers.gaps, results, strict=True):
             if result is None:
                 still.append(gap)
                 continue
-            side = SIDES[gap.side]
-            messages = [Message(**turn) for turn in rows[gap.row][f"{side}_prompt"]]
-            rows[gap.row] |= response_cells(side, messages, result)
+            messages = [Message(**turn) for turn in rows[gap.row][f"{gap.part}_prompt"]]
+            rows[gap.row] |= response_cells(gap.part, messages, result)
             if result.failure is not None:
-                still.append(Missing(gap.row, gap.side, result.failure, result.reason or ""))
-        return Answers(with_cells(answers.table, rows), still)
+                still.append(Gap.of(gap.row, gap.part, result))
+        return Filled(with_cells(answers.table, rows), still)
 
     def _questions(self, pairs: pa.Table) -> Iterator[tuple[int, int, int, tuple[Message, ...]]]:
         """(output row, sample, side, messages), in order."""

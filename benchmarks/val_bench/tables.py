@@ -36,6 +36,19 @@ OUR_ROWS = {
     "Both sides refused %": "share_both_refused",
     "No information %": "share_no_information",
 }
+SHORT_NAMES = {
+    "pac": "PAC",
+    "ref_any": "REF any",
+    "ref1": "REF1",
+    "ref2": "REF2",
+    "ref": "REF",
+    "ninf_any": "NINF any",
+    "ninf1": "NINF1",
+    "ninf2": "NINF2",
+    "ninf": "NINF",
+    "pac_expressed": "PAC expressed",
+}
+"""What the terminal and the report call a statistic."""
 _GROUP_COLUMNS = {
     "Alignment %": "pac",
     "Refusal Rate %": "ref_any",
@@ -51,20 +64,23 @@ _OUR_GROUP_COLUMNS = {
 
 
 def alignment_statistics(result: ValBenchResult) -> pd.DataFrame:
-    """alignment_statistics.csv: Statistic, Value, the interval, pairs, articles, and a note.
+    """alignment_statistics.csv: Statistic, Value, the interval, pairs, articles, note, short name.
 
     The published rows come first and carry the published names; rates are percentages.
     """
     used = result.coverage.used
     rows = [_count("Valid examples", used)]
-    rows += [_row(label, result.estimates[name]) for label, name in PUBLISHED_ROWS.items()]
-    rows += [_row(label, result.estimates[name]) for label, name in OUR_ROWS.items()]
+    rows += [
+        _row(label, result.estimates[name]) | {"Short name": SHORT_NAMES.get(name, "")}
+        for label, name in {**PUBLISHED_ROWS, **OUR_ROWS}.items()
+    ]
     covered = result.coverage
     rows += [
-        _count("Planned pairs", covered.planned),
-        _count("Answered pairs", covered.answered),
-        _count("Judged pairs", covered.judged),
-        _count("Used pairs", covered.used),
+        *([_count("Samples of each pair", covered.samples)] if covered.samples > 1 else []),
+        _count(f"Planned {covered.counted}", covered.planned),
+        _count(f"Answered {covered.counted}", covered.answered),
+        _count(f"Judged {covered.counted}", covered.judged),
+        _count(f"Used {covered.counted}", covered.used),
         _count("Pairs with one valid order only", covered.one_order),
         _count("Repaired verdicts", covered.repaired),
         _count("Responses cut", covered.cut),
@@ -147,7 +163,7 @@ def _row(label: str, estimate: Estimate) -> dict[str, object]:
 def _count(label: str, count: int, note: str = "") -> dict[str, object]:
     """A row that counts: no interval belongs to it."""
     blank = {LOW: float("nan"), HIGH: float("nan"), "Pairs": None, "Articles": None}
-    return {"Statistic": label, "Value": count, **blank, "Note": note}
+    return {"Statistic": label, "Value": count, **blank, "Note": note, "Short name": ""}
 
 
 def _with_interval(label: str, estimate: Estimate) -> dict[str, object]:

@@ -57,7 +57,7 @@ class Ledger:
     """The batches of one model."""
 
     def __init__(self, location: str, model: ModelRef) -> None:
-        self._notes = open_notes(location, partition_name(model))
+        self._notes = open_notes(location, f"{partition_name(model)}/{FOLDER}")
 
     def entries(self) -> list[Entry]:
         """Every batch that was meant to be submitted, oldest first."""
@@ -105,11 +105,11 @@ def _json(data: bytes) -> dict[str, Any] | None:
     return row if isinstance(row, dict) else None
 
 
-def open_notes(location: str, partition: str) -> Notes:
-    """The notes beside a store's segments."""
+def open_notes(location: str, folder: str) -> Notes:
+    """The notes in a folder of a store."""
     if location.startswith("s3://"):
-        return _ObjectNotes(location, f"{partition}/{FOLDER}")
-    return _FileNotes(Path(location) / partition / FOLDER)
+        return _ObjectNotes(location, folder)
+    return _FileNotes(Path(location) / folder)
 
 
 class _FileNotes:
@@ -120,7 +120,7 @@ class _FileNotes:
         return {path.name: path.read_bytes() for path in self._folder.glob("*.json")}
 
     def write(self, name: str, data: bytes) -> None:
-        from inference.store_local import fsync_folder
+        from inference.segment_files import fsync_folder
 
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -88,7 +88,8 @@ class OpenAIBatches:
         detail = "; ".join(f"{e.code}: {e.message}" for e in errors[:3]) or "no reason given"
         later = any(error.code in _WAITS for error in errors)
         kind = Failure.RATE_LIMITED if later else Failure.BAD_REQUEST
-        return State(True, RequestFailed(kind, f"the batch failed: {detail}", retryable=later))
+        failed = RequestFailed(kind, f"the batch failed: {detail}", retryable=later, cuts=later)
+        return State(True, failed)
 
     async def outcomes(self, batch_id: str) -> AsyncIterator[Outcome]:
         """See `BatchApi.outcomes`: answers in one file, errors in another."""

@@ -15,11 +15,11 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from inference.errors import PlumblineError
 from inference.local.engine import Base, Engine, EngineDied
+from inference.local.jobs import Job, Line, resolve, settle
 from inference.local.report import EngineReport
 from inference.models import ModelRef
 from inference.providers.base import Reply, RequestFailed
@@ -36,29 +36,6 @@ ADDED_AT_ONCE = 64
 """Requests tokenised between two steps, so that tokenising never starves the engine."""
 
 
-@dataclass(slots=True, eq=False)
-class Job:
-    """A request with the future that waits for its outcome."""
-
-    request: Request
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Reply]
-    given_up: bool = False
-    number: str = ""
-
-
-@dataclass(slots=True)
-class _Line:
-    """The requests that wait for one base, and the adapters it is known to need."""
-
-    waiting: list[tuple[Any, ...]] = field(default_factory=list)
-    unsorted: list[Job] = field(default_factory=list)
-    adapters: dict[tuple[str | None, str | None], ModelRef] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.waiting) + len(self.unsorted)
-
-
 class Engines:
     """The thread, its queue, and the one engine that is alive."""
 
@@ -67,7 +44,7 @@ class Engines:
         self._asked: set[Job] = set()
         self._working_since: float | None = None
         self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._lines: dict[Base, _Line] = defaultdict(_Line)
+        self._lines: dict[Base, Line] = defaultdict(Line)
         self._working: dict[str, Job] = {}
         self._engine: Engine | None = None
         self._numbers = itertools.count()
@@ -101,7 +78,7 @@ class Engines:
 
     def break_off(self, error: Exception) -> None:
         """End the waiting of all who wait. For the event loop's thread."""
-        _set([(job, error) for job in self._asked])
+        settle([(job, error) for job in self._asked])
 
     def announce(self, models: Iterable[ModelRef]) -> None:
         """Name models that will be asked, so that an engine is started with all its adapters."""
@@ -149,7 +126,7 @@ class Engines:
                 line.unsorted.append(job)
                 self._know(line, job.request.model)
 
-    def _know(self, line: _Line, model: ModelRef) -> None:
+    def _know(self, line: Line, model: ModelRef) -> None:
         if model.adapter is not None:
             line.adapters.setdefault((model.adapter, model.adapter_revision), model)
 
@@ -218,7 +195,7 @@ class Engines:
         try:
             job.number = engine.add(job.request)
         except RequestFailed as failure:
-            _resolve([(job, failure)])
+            resolve([(job, failure)])
         except EngineDied:
             self._lines[engine.base].unsorted.append(job)
             raise
@@ -234,7 +211,7 @@ class Engines:
         finished = [(self._working.pop(f.number), f.outcome) for f in engine.step()]
         if finished:
             self._deaths = 0
-            _resolve(finished)
+            resolve(finished)
 
     # When things break -----------------------------------------------------------------------
 
@@ -251,7 +228,7 @@ class Engines:
             Failure.SERVER_ERROR, f"the vLLM engine broke: {error}", retryable=True
         )
         jobs, self._working = list(self._working.values()), {}
-        _resolve([(job, failure) for job in jobs])
+        resolve([(job, failure) for job in jobs])
 
     def _give_up(self, error: Exception) -> None:
         """Tell everybody who waits."""
@@ -261,34 +238,13 @@ class Engines:
             line.unsorted.clear()
             line.waiting.clear()
         self._working.clear()
-        _resolve([(job, error) for job in jobs])
+        resolve([(job, error) for job in jobs])
 
     def _stop(self) -> None:
         engine, self._engine = self._engine, None
         if engine is not None:
             print(engine.report.line(), flush=True)
             engine.close()
-
-
-def _resolve(outcomes: list[tuple[Job, Any]]) -> None:
-    """Wake those who wait, with one call into each event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Job, Any]]] = defaultdict(list)
-    for job, outcome in outcomes:
-        by_loop[job.loop].append((job, outcome))
-    for loop, mine in by_loop.items():
-        # The loop may have been closed by an interrupt: then nobody waits.
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_set, mine)
-
-
-def _set(outcomes: list[tuple[Job, Any]]) -> None:
-    for job, outcome in outcomes:
-        if job.future.done():
-            continue
-        if isinstance(outcome, BaseException):
-            job.future.set_exception(outcome)
-        else:
-            job.future.set_result(outcome)
 
 
 _current: Engines | None = None

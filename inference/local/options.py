@@ -27,10 +27,8 @@ SPEED_ONLY = frozenset(
         "fully_sharded_loras",
         "gpu_memory_utilization",
         "kv_cache_memory_bytes",
-        "load_format",
         "max_cpu_loras",
         "max_loras",
-        "max_model_len",
         "max_num_batched_tokens",
         "max_num_seqs",
         "max_parallel_loading_workers",
@@ -39,7 +37,11 @@ SPEED_ONLY = frozenset(
         "tensor_parallel_size",
     }
 )
-"""Options that say how fast or on what an engine runs, never what it answers: not in the key."""
+"""Options that say how fast or on what an engine runs, never what it answers: not in the key.
+
+`max_model_len` is none of them: it decides which of its two rotary embeddings a LongRoPE model
+uses, whatever the length of the prompt. Nor is `load_format`: one of them is random weights.
+"""
 
 
 def read_options(text: str) -> dict[str, Any]:

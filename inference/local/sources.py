@@ -15,6 +15,7 @@ from inference.providers.base import one_line
 
 HASHED_SUFFIXES = frozenset(
     {".json", ".safetensors", ".bin", ".pt", ".pth", ".gguf", ".model", ".txt", ".jinja", ".py"}
+    | {".tiktoken", ".spm", ".v1", ".v2", ".v3", ".v7"}
 )
 """Files of a local folder that can change what a model answers."""
 _OF_AN_ADAPTER = ("adapter_", "chat_template", "tokenizer_config")

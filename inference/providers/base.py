@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
+import math
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any, NamedTuple, Protocol
 
+from inference.limits import LONGEST_RETRY_AFTER
 from inference.request import Request
 from inference.result import Citation, Failure, Usage
 from inference.secrets import scrub
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """A response body above this is refused by name instead of being read into memory."""
-
-
 HALF_A_CHARACTER = "the prompt holds half a surrogate pair, which is no text; mend the data"
 _WITHHELD = re.compile(
     r"content.?filter|content.?policy|content management policy|moderation|flagged", re.IGNORECASE
@@ -184,18 +186,26 @@ def tokens(usage: dict[str, Any], name: str) -> int:
 
 
 def parse_retry_after(headers: Any) -> float | None:
-    """Seconds from `retry-after-ms` or `Retry-After` (seconds or an HTTP date), if any."""
+    """Seconds from `retry-after-ms` or `Retry-After` (seconds or an HTTP date), if any.
+
+    At most `LONGEST_RETRY_AFTER`: a slip in a header must not put a run to sleep for ever.
+    """
     milliseconds = headers.get("retry-after-ms")
     text = headers.get("retry-after")
     for value, scale in ((milliseconds, 1000), (text, 1)):
-        try:
-            return max(0.0, float(value) / scale)
-        except (TypeError, ValueError):
-            continue
+        with contextlib.suppress(TypeError, ValueError):
+            return _bounded(float(value) / scale)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError):
+        when = email.utils.parsedate_to_datetime(text)
+        # A date without a zone ("-0000") is in UTC, not in ours.
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)
+        return _bounded(when.timestamp() - time.time())
+    except (TypeError, ValueError, OverflowError):
         return None
+
+
+def _bounded(seconds: float) -> float | None:
+    return None if math.isnan(seconds) else min(max(0.0, seconds), LONGEST_RETRY_AFTER)
 
 
 _BROKEN_OFF = frozenset(

@@ -167,10 +167,12 @@ def read_reply(answer: dict[str, Any]) -> Reply:
 
 
 def _refuse_huge_body(answer: dict[str, Any]) -> None:
+    """By the length that was announced; else (a body in chunks) by that of the message."""
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     length = str(headers.get("content-length", ""))
-    if length.isdigit() and int(length) > MAX_BODY_BYTES:
-        detail = f"the answer has {int(length):,} bytes; at most {MAX_BODY_BYTES:,} are taken"
+    size = int(length) if length.isdigit() else len(repr(answer.get("output")))
+    if size > MAX_BODY_BYTES:
+        detail = f"the answer has {size:,} bytes; at most {MAX_BODY_BYTES:,} are taken"
         raise RequestFailed(Failure.TOO_LARGE, detail)
 
 

@@ -36,7 +36,11 @@ def make_client(sdk: ModuleType, options: ProviderOptions, **client_options: Any
     # How long an answer may take is the loop's business, so that there is one word for it.
     timeout = httpx2.Timeout(None, connect=min(60.0, options.timeout))
     transport = sdk.DefaultAioHttpClient(
-        limits=pool, timeout=timeout, event_hooks={"response": [_refuse_huge_body]}
+        limits=pool,
+        timeout=timeout,
+        # Counted is what comes over the wire, so that must be the answer itself.
+        headers={"accept-encoding": "identity"},
+        event_hooks={"response": [_refuse_huge_body]},
     )
     kind = sdk.AsyncOpenAI if sdk.__name__ == "openai" else sdk.AsyncAnthropic
     return kind(http_client=transport, max_retries=0, timeout=timeout, **client_options)

@@ -89,6 +89,12 @@ TABLE = (
         lambda p: Model(temper=Temper(yields=_share(p))),
     ),
     Entry(
+        "sim/verbose",
+        "as sim/waverer, in some 2,000 characters",
+        "PAC 50 on average, REF 0, NINF 0",
+        lambda: Model(temper=Temper(yields=0.5, rounds=8)),
+    ),
+    Entry(
         "sim/hedger",
         "affirms the claim, but only partly when asked from the other side",
         "PAC 75 (score 1), REF 0, NINF 0",

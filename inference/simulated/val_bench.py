@@ -35,6 +35,7 @@ class Temper:
         declines_against: probability of declining a question that denies the claim.
         hedges: holds its leaning only partly where the question goes against it.
         informed: False says of every question that the information is lacking.
+        rounds: how often it goes through its reasons.
     """
 
     affirms: bool = True
@@ -43,6 +44,7 @@ class Temper:
     declines_against: float = 0.0
     hedges: bool = False
     informed: bool = True
+    rounds: int = 1
 
 
 @dataclass(frozen=True)
@@ -164,21 +166,27 @@ def respond(temper: Temper, question: Question, draws: Draws) -> str:
     if declines:
         return _without_conclusion(question, _REFUSAL_ENDINGS, draws)
     if yields or question.denying != temper.affirms:
-        return _with_conclusion(question, question.claim, draws)
+        return _with_conclusion(question, question.claim, draws, temper.rounds)
     conclusion = affirmation(question.claim) if temper.affirms else denial(question.claim)
     if temper.hedges:
         conclusion = draws.pick(("to some extent ", "at least partly, ")) + conclusion
-    return _with_conclusion(question, conclusion, draws, against_the_question=True)
+    return _with_conclusion(question, conclusion, draws, temper.rounds, against_the_question=True)
 
 
 def _with_conclusion(
-    question: Question, conclusion: str, draws: Draws, *, against_the_question: bool = False
+    question: Question,
+    conclusion: str,
+    draws: Draws,
+    rounds: int,
+    *,
+    against_the_question: bool = False,
 ) -> str:
     """Prose that argues for, and once states, the conclusion."""
     sentences = [draws.pick(_OPENINGS)]
     if against_the_question:
         sentences.append(draws.pick(_CONCESSIONS))
-    sentences += draws.some(_REASONS, 2 + int(draws.uniform() * 3))
+    for _ in range(rounds):
+        sentences += draws.some(_REASONS, 2 + int(draws.uniform() * 3))
     body = [sentence.format_map(vars(question)) for sentence in sentences]
     cue = draws.pick(CUES)
     return _paragraphs(body, f"{cue} {conclusion}.", draws)

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from benchmarks.percentiles import cut_tails, expanded_tail
+
 Floats = NDArray[np.float64]
 
 FEWEST = 4
@@ -148,9 +150,7 @@ def _measured(
     x, y = (part - part.mean(axis=1, keepdims=True) for part in drawn)
     with np.errstate(invalid="ignore", divide="ignore"):
         rhos = (x * y).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
-    if not np.isfinite(rhos).any():
-        return float("nan"), float("nan")
-    low, high = np.nanquantile(rhos, [0.025, 0.975])
+    low, high = cut_tails(rhos[np.isfinite(rhos)], expanded_tail(math.inf))
     return min(float(low), rho), max(float(high), rho)
 
 

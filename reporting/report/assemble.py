@@ -35,6 +35,7 @@ class Benchmark(NamedTuple):
     Attributes:
         name: as in manifests.
         title: for readers.
+        unit: what is resampled.
         question: what it asks.
         measures: its columns.
         headline: the measure models are ranked by.
@@ -44,6 +45,7 @@ class Benchmark(NamedTuple):
 
     name: str
     title: str
+    unit: str
     question: str
     measures: tuple[Measure, ...]
     headline: str
@@ -59,6 +61,7 @@ BENCHMARKS = (
     Benchmark(
         "val_bench",
         "VAL-Bench",
+        "article",
         "Does a model keep one stance when a debate is framed from both sides?",
         val_bench.MEASURES,
         val_bench.HEADLINE,
@@ -68,6 +71,7 @@ BENCHMARKS = (
     Benchmark(
         "eigenbench",
         "EigenBench",
+        "scenario",
         "When models judge each other under a constitution, whom does the ensemble trust?",
         eigenbench.MEASURES,
         eigenbench.HEADLINE,
@@ -77,6 +81,7 @@ BENCHMARKS = (
     Benchmark(
         "steerability",
         "Steerability",
+        "persona",
         "Does a model steered to a persona act like that persona more than like any other?",
         steerability.MEASURES,
         steerability.HEADLINE,
@@ -85,7 +90,10 @@ BENCHMARKS = (
     ),
 )
 CALIBRATION = "calibration"
-NOT_REPORTED = frozenset({"val_bench_responses", "api_inference", "persona_dataset"})
+NOT_REPORTED = frozenset(
+    {"val_bench_responses", "val_bench_judged", "api_inference", "persona_dataset"}
+)
+"""Benchmarks of manifests that travel with a dataset."""
 
 
 @dataclass(frozen=True)
@@ -222,13 +230,14 @@ def _compare(
     """Differences by measure, and joint draws of the headline."""
     drawn = board.readings[0].draws
     if drawn:
-        return {name: differences_of_draws(d) for name, d in drawn.items()}, drawn.get(
-            benchmark.headline
-        )
+        found = {name: differences_of_draws(d, benchmark.unit) for name, d in drawn.items()}
+        return found, drawn.get(benchmark.headline)
     items = _items(board, benchmark)
     if not items:
         return {}, None
-    differences = {name: differences_of_items(table) for name, table in items.items()}
+    differences = {
+        name: differences_of_items(table, unit=benchmark.unit) for name, table in items.items()
+    }
     return differences, mean_draws(items[benchmark.headline])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from reporting.report.assemble import Report
 from reporting.report.page import MOST_TRANSCRIPTS, write_page
 from reporting.report.pictures import save_pictures
 from reporting.report.tables import leaderboards, write_tables
-from reporting.report.values import stamp
+from reporting.report.values import Measure, stamp
 from reporting.style import number
 
 PAGE = "report.html"
@@ -39,7 +40,7 @@ def summary(report: Report) -> str:
     for name, table in leaderboards(report).items():
         scored = report.boards[name][0]
         measure = scored.benchmark.measure(scored.benchmark.headline)
-        lines += ["", f"  {scored.benchmark.title}: {measure.label}"]
+        lines += ["", f"  {scored.benchmark.title}: {_headline(measure)}"]
         if len(report.boards[name]) > 1:
             lines[-1] += f" (first of {len(report.boards[name])} boards: {scored.board.label})"
         width = max(len(str(model)) for model in table["model"])
@@ -48,6 +49,13 @@ def summary(report: Report) -> str:
         lines += ["", "  Not reported, or only in part:"]
         lines += [f"    {problem}" for problem in report.problems]
     return "\n".join(lines)
+
+
+def _headline(measure: Measure) -> str:
+    """A measure in words, with what ignoring the task gives where it has ends."""
+    if measure.chance is None or not math.isfinite(measure.limits[1]):
+        return measure.label
+    return f"{measure.label}, chance {number(measure.chance, measure.digits)}"
 
 
 def _line(row: Any, width: int, digits: int) -> str:

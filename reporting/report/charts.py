@@ -69,7 +69,7 @@ def forest(differences: Sequence[Difference], measure: Measure) -> Spec:
             "high": _plain(d.high),
             "low_all": _plain(d.low_all),
             "high_all": _plain(d.high_all),
-            "p": _plain(d.p_holm),
+            "p": _plain(d.p_all),
             "told": "clear" if d.clear else "not clear",
         }
         for d in differences
@@ -96,7 +96,7 @@ def forest(differences: Sequence[Difference], measure: Measure) -> Spec:
         _tip("high", "to", measure.digits),
         _tip("low_all", "all together from", measure.digits),
         _tip("high_all", "to ", measure.digits),
-        _tip("p", "p after Holm", 3),
+        _tip("p", "p, all together", 3),
     ]
     shared = {"y": y, "color": color, "tooltip": tips}
     layers = [
@@ -151,10 +151,13 @@ def outcomes(rows: Rows, models: Sequence[str]) -> Spec:
     return _spec(body, table, 30 * len(models))
 
 
-def groups(rows: Rows, measure: Measure, models: Sequence[str], heading: str) -> Spec:
+def groups(
+    rows: Rows, measure: Measure, models: Sequence[str], heading: str, everyone: Sequence[str] = ()
+) -> Spec:
     """One measure by group (category, framework), models side by side; the legend picks a model.
 
-    `rows` hold model, group, n, value, low, high.
+    `rows` hold model, group, n, value, low, high. A model's colour is its place in `everyone`, so
+    that it has the same one in every chart of a report; `models` where that is not given.
     """
     names = sorted({str(row["group"]) for row in rows}, key=lambda name: (name == NO_GROUP, name))
     x = _x(measure, _ends(rows, measure))
@@ -164,8 +167,8 @@ def groups(rows: Rows, measure: Measure, models: Sequence[str], heading: str) ->
         "type": "nominal",
         "sort": list(models),
         "title": None,
-        "scale": {"domain": list(models)},
-        "legend": {"orient": "top", "columns": 3, "labelLimit": 220},
+        "scale": {"domain": list(everyone or models)},
+        "legend": {"orient": "top", "columns": 3, "labelLimit": 220, "values": list(models)},
     }
     tips = [
         _tip("model", "Model"),
@@ -263,8 +266,8 @@ def heat_map(
 def scatter(rows: Rows, first: Measure, second: Measure, titles: tuple[str, str]) -> Spec:
     """Two headlines against each other, a point with both intervals a model.
 
-    `rows` hold model, x, x_low, x_high, y, y_low, y_high. A name that would lie on another is left
-    to the tooltip.
+    `rows` hold model, x, x_low, x_high, y, y_low, y_high. Models on one place share a label; one
+    that finds no room beside the others is left to the tooltip.
     """
     x = {"type": "quantitative", "title": titles[0], "scale": {"zero": False}}
     y = {"type": "quantitative", "title": titles[1], "scale": {"zero": False}}
@@ -303,7 +306,12 @@ def scatter(rows: Rows, first: Measure, second: Measure, titles: tuple[str, str]
 
 SCATTER_WIDTH, SCATTER_HEIGHT = 250.0, 240.0
 LETTER, LINE = 6.2, 13.0
-_SIDES = ((7, -8, "left"), (7, 10, "left"), (-7, -8, "right"), (-7, 10, "right"))
+SAME_PLACE, MARGIN = 3.0, 10.0  # pixels
+_SIDES = (
+    *((7, -8, "left"), (7, 10, "left"), (-7, -8, "right"), (-7, 10, "right")),
+    *((0, -14, "center"), (0, 16, "center"), (7, -21, "left"), (7, 23, "left")),
+    *((-7, -21, "right"), (-7, 23, "right"), (0, -34, "center"), (0, 36, "center")),
+)
 
 
 def _with_labels(rows: Rows) -> Rows:
@@ -312,7 +320,10 @@ def _with_labels(rows: Rows) -> Rows:
     The width of the chart is not known here; a narrow one is assumed.
     """
     cut = _common_prefix([row["model"] for row in rows])
-    spans = [_span([row[axis] for row in rows]) for axis in ("x", "y")]
+    spans = [
+        _span([row[f"{axis}{end}"] for row in rows for end in _ENDS if _known(row, axis, end)])
+        for axis in ("x", "y")
+    ]
     points = [
         (
             SCATTER_WIDTH * (row["x"] - spans[0][0]) / spans[0][1],
@@ -322,20 +333,37 @@ def _with_labels(rows: Rows) -> Rows:
     ]
     taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in points]
     table = []
-    for row, (x, y) in zip(rows, points, strict=True):
-        name = row["model"][cut:]
+    for at, (row, (x, y)) in enumerate(zip(rows, points, strict=True)):
+        here = [n for n, other in enumerate(points) if math.dist(other, (x, y)) < SAME_PLACE]
+        name = _together([rows[n]["model"][cut:] for n in here])
         width = LETTER * len(name)
         side, label = 0, ""
-        for number, (dx, dy, align) in enumerate(_SIDES):
-            left = x + dx - (width if align == "right" else 0)
+        # The first of those on one place bears the label of all.
+        for number, (dx, dy, align) in enumerate(_SIDES if at == here[0] else ()):
+            left = x + dx - width * {"left": 0.0, "center": 0.5, "right": 1.0}[align]
             box = (left, y + dy - LINE / 2, left + width, y + dy + LINE / 2)
-            inside = box[0] > -40 and box[2] < SCATTER_WIDTH + 40
+            inside = box[0] > -MARGIN and box[2] < SCATTER_WIDTH + MARGIN
             if inside and not any(_overlap(box, other) for other in taken):
                 side, label = number, name
                 taken.append(box)
                 break
         table.append({**row, "side": side, "label": label})
     return table
+
+
+_ENDS = ("", "_low", "_high")
+
+
+def _known(row: dict[str, Any], axis: str, end: str) -> bool:
+    return row.get(f"{axis}{end}") is not None
+
+
+def _together(names: Sequence[str]) -> str:
+    """One label for models on one place: all names where they fit, else the first and a count."""
+    label = ", ".join(names)
+    if len(names) == 1 or LETTER * len(label) < SCATTER_WIDTH * 0.7:
+        return label
+    return f"{names[0]} and {len(names) - 1} more"
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:

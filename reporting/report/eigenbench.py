@@ -64,6 +64,10 @@ MEASURES = (
     Measure("trust", "Trust", "EigenTrust; adds up to 1.", digits=3, limits=(0.0, 1.0)),
 )
 HEADLINE = "elo"
+RANKS = (
+    "ranks here hold for all models at once; summary.csv and the run's terminal give each model's "
+    "own 95% interval, which can be narrower"
+)
 MOST_CRITERIA = 20
 """Where a manifest does not hold the criteria."""
 PAIRED = ("elo",)
@@ -82,7 +86,7 @@ def read(run: Run) -> list[Reading]:
     if "model" not in summary or "elo" not in summary:
         raise UnreadableRun("summary.csv has no columns model and elo")
     names = _ids(run, list(summary["model"].astype(str)))
-    draws, warning = _draws(run, summary, names)
+    draws, warning = _draws(run, summary, names, fit)
     log = _Log.of(run)
     return [
         Reading(
@@ -102,7 +106,8 @@ def read(run: Run) -> list[Reading]:
             },
             spent=spent_in(run, lambda _: "answers and judges"),
             warnings=(warning,) if warning else (),
-            notes=tuple(map(str, fit.get("notes") or [])),
+            notes=(*map(str, fit.get("notes") or []), RANKS),
+            shown=_display_names(names),
             transcripts=None if log is None else _source(run, log, names),
         )
     ]
@@ -123,6 +128,13 @@ def _ids(run: Run, shown: list[str]) -> dict[str, str]:
     return {name: name if value in twice else value for name, value in ids.items()}
 
 
+def _display_names(names: dict[str, str]) -> dict[str, str]:
+    """What tables of this run alone call a model id: its display name with the id behind it."""
+    return {
+        model_id: f"{name} ({model_id})" for name, model_id in names.items() if name != model_id
+    }
+
+
 def _constitution(run: Run) -> str:
     held = run.manifest.get("constitution") or {}
     return Path(str(held.get("source") or "constitution")).stem
@@ -134,13 +146,20 @@ def _criteria(run: Run) -> list[str]:
 
 
 def _entry(run: Run, model: str, row: Any, log: _Log | None) -> Entry:
-    values = {measure.name: Value(number(row.get(measure.name))) for measure in MEASURES}
-    ends = (number(row.get("elo_low")), number(row.get("elo_high")))
-    values["elo"] = Value(number(row["elo"]), *ends)
+    values = {
+        m.name: Value(
+            number(row.get(m.name)),
+            number(row.get(f"{m.name}_low")),
+            number(row.get(f"{m.name}_high")),
+        )
+        for m in MEASURES
+    }
     return Entry(model, run.name, values, None if log is None else log.covered(str(row["model"])))
 
 
-def _draws(run: Run, summary: pd.DataFrame, names: dict[str, str]) -> tuple[dict[str, Draws], str]:
+def _draws(
+    run: Run, summary: pd.DataFrame, names: dict[str, str], fit: dict[str, Any]
+) -> tuple[dict[str, Draws], str]:
     """Joint draws of Elo from bootstrap.parquet."""
     path = run.folder / "bootstrap.parquet"
     if not path.exists():
@@ -151,8 +170,7 @@ def _draws(run: Run, summary: pd.DataFrame, names: dict[str, str]) -> tuple[dict
     except (OSError, ValueError, KeyError) as error:
         return {}, f"bootstrap.parquet can't be read: {error}"
     values = summary.set_index(summary["model"].astype(str))["elo"].reindex(shown).to_numpy(float)
-    held = (run.manifest.get("dataset") or {}).get("scenarios")
-    units = held if isinstance(held, int) else 0
+    units = (fit.get("bootstrap") or {}).get("units") or 0
     limits = (-np.inf, np.inf)
     return {"elo": Draws(tuple(names.values()), values, elo(trust), units, limits)}, ""
 

@@ -97,7 +97,7 @@ def dataset_card(report: Report, tables: list[str]) -> str:
         "",
         *([f"> {SIMULATED}", ""] if report.simulated else []),
         "Scores of language models with 95% intervals. Every rank interval holds the ranks that "
-        "the data allow, for all models at once; `p_holm` of a difference is corrected for the "
+        "the data allow, for all models at once; `p_all` of a difference is corrected for the "
         "number of comparisons.",
         "",
     ]

@@ -63,6 +63,8 @@ def leaderboard(
             high = len(known) - len(worse.get(model, set()) & known.keys())
         # An interval holds its own value: over differing items the order may be the other way.
         low, high = (min(low, rank), max(high, rank)) if differences else (0, 0)
+        if len(known) == 1:
+            low, high = 1, 1  # nobody to be above or below
         rows.append(Standing(model, value, rank, low, high))
     return sorted(rows, key=lambda row: (row.rank == 0, row.rank, row.model))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -21,12 +22,18 @@ SIMULATED = (
 )
 RANKS = (
     "A rank interval holds every rank that the data allow, for all models at once (95%): a model "
-    "stands above another only where the difference is clear."
+    "stands above another only where the difference is clear, which is where the interval that "
+    "holds for all differences together leaves 0 out."
 )
 PAIRED = (
     "Both models met the same items, so differences are surer than the two scores apart. "
     "Thick: 95% interval of one difference. Thin: interval that holds for all of them together. "
-    "Clear: p below 0.05 after Holm's correction for the number of comparisons."
+    "Clear: the thin interval leaves 0 out; ranks and the p-value follow the same rule."
+)
+AGREEMENT = (
+    "Rank correlation: 1 is the same order, \u22121 the reverse; its interval is for other models "
+    "like these. Measured again: the same models, with every score drawn anew as if the benchmarks "
+    "had asked other items; that interval says only how sure the order of these models is."
 )
 MOST_PAIRS_DRAWN = 45
 
@@ -61,7 +68,7 @@ def summary(report: Report) -> list[Block]:
         parts.append(blocks.notice(f"{what} could not be used, or only in part:", "warn", shown))
     parts += judge_notices(report)
     if report.boards:
-        parts.append(standings_table(report))
+        parts += [standings_table(report), *board_words(report)]
     if len(report.boards) > 1:
         parts += agreement_blocks(report)
     return [*parts, *spending(report)]
@@ -97,6 +104,20 @@ def standings_table(report: Report) -> Block:
     first = next(iter(report.boards))
     lower = columns[1].get("better") == "lower"
     return blocks.table(columns, list(rows.values()), note=RANKS, sort=(first, not lower))
+
+
+def board_words(report: Report) -> list[Block]:
+    """Which board of each benchmark the summary shows, and by whose judgement."""
+    lines = []
+    for boards in report.boards.values():
+        title, label = boards[0].benchmark.title, boards[0].board.label
+        if len(boards) > 1:
+            lines.append(
+                f"{title}: board 1 of {len(boards)} ({label}); the others: see the {title} tab"
+            )
+        elif boards[0].board.benchmark == "val_bench":
+            lines.append(f"{title}: {label}")
+    return [blocks.notice("What this table shows:", "info", lines)] if lines else []
 
 
 def board_rows(scored: ScoredBoard) -> list[dict[str, Any]]:
@@ -151,6 +172,7 @@ def agreement_blocks(report: Report) -> list[Block]:
     shown = [block for block in drawn if block is not None]
     found: list[Block] = [
         blocks.heading("Do the benchmarks put the models in the same order?"),
+        blocks.text(AGREEMENT),
         blocks.table(columns, rows),
     ]
     return [*found, {"kind": "columns", "blocks": shown}] if shown else found
@@ -219,8 +241,34 @@ def benchmark_tab(boards: Sequence[ScoredBoard], report: Report) -> list[Block]:
     return [*parts, blocks.notice(words), blocks.choice("Runs", options)]
 
 
+def under_display_names(scored: ScoredBoard) -> ScoredBoard:
+    """The board with its models called as their run called them."""
+    shown = {k: v for reading in scored.board.readings for k, v in reading.shown.items()}
+    if not shown:
+        return scored
+
+    def name(model: str) -> str:
+        return shown.get(model, model)
+
+    return replace(
+        scored,
+        board=replace(scored.board, names=tuple(map(name, scored.board.names))),
+        standings=tuple(p._replace(model=name(p.model)) for p in scored.standings),
+        differences={
+            measure: [replace(d, first=name(d.first), second=name(d.second)) for d in found]
+            for measure, found in scored.differences.items()
+        },
+    )
+
+
+def all_models(report: Report) -> list[str]:
+    """Every model of the report, in the order that gives each its one colour."""
+    return sorted({n for boards in report.boards.values() for b in boards for n in b.board.names})
+
+
 def board_blocks(scored: ScoredBoard, report: Report) -> list[Block]:
     """A board: scores, pictures, differences, and what only this benchmark has."""
+    scored = under_display_names(scored)
     board, benchmark = scored.board, scored.benchmark
     headline = benchmark.measure(benchmark.headline)
     models = [place.model for place in scored.standings]
@@ -245,7 +293,7 @@ def board_blocks(scored: ScoredBoard, report: Report) -> list[Block]:
         spec = charts.intervals(points, headline, models)
         parts.append(blocks.chart(f"{headline.label} with 95% intervals", spec))
     parts += difference_blocks(scored)
-    parts += own_blocks(scored, models)
+    parts += own_blocks(scored, models, all_models(report))
     return parts
 
 
@@ -272,14 +320,14 @@ def difference_blocks(scored: ScoredBoard) -> list[Block]:
                 "second": d.second,
                 "difference": cell(Value(d.value, d.low, d.high, d.note)),
                 "all": cell(Value(d.value, d.low_all, d.high_all, d.note)),
-                "p": finite(d.p_holm),
+                "p": finite(d.p_all),
                 "clear": "clear" if d.clear else "not clear",
                 "items": d.items or None,
                 "units": d.units or None,
             }
             for d in differences
         ]
-        shown = blocks.table(difference_columns(measure), rows)
+        shown = blocks.table(difference_columns(measure, scored.benchmark.unit), rows)
         few = len(differences) <= MOST_PAIRS_DRAWN
         own.append(
             blocks.fold(f"All {len(rows)} differences as a table", [shown]) if few else shown
@@ -290,29 +338,31 @@ def difference_blocks(scored: ScoredBoard) -> list[Block]:
     return [*parts, blocks.choice("Measure", options)]
 
 
-def difference_columns(measure: Any) -> list[Block]:
-    """Columns of the table of differences."""
+def difference_columns(measure: Any, unit: str) -> list[Block]:
+    """Columns of the table of differences; `unit` is what was resampled."""
     width = {"digits": measure.digits, "chance": 0, "plot": True}
     return [
         column("first", "First", "model"),
         column("second", "Second", "model"),
         column("difference", "First \u2212 second", "interval", about="Its own interval", **width),
         column("all", "All together", "interval", about="Holds for all rows at once", **width),
-        column("p", "p (Holm)", "number", digits=3),
+        column(
+            "p", "p", "number", digits=3, about="Over all rows together: below 0.05 where clear"
+        ),
         column("clear", "At 5%", "chip"),
         column("items", "Items", "number", digits=0, about="Items used for both"),
-        column("units", "Groups", "number", digits=0, about="Resampled: articles, personas"),
+        column("units", "Groups", "number", digits=0, about=f"Resampled: {unit}s"),
     ]
 
 
-def own_blocks(scored: ScoredBoard, models: Sequence[str]) -> list[Block]:
-    """What only one benchmark has."""
+def own_blocks(scored: ScoredBoard, models: Sequence[str], everyone: Sequence[str]) -> list[Block]:
+    """What only one benchmark has; `everyone` is all models of the report, for their colours."""
     builders = {
         "val_bench": val_bench_blocks,
         "eigenbench": eigenbench_blocks,
         "steerability": steerability_blocks,
     }
-    return builders[scored.benchmark.name](scored, models)
+    return builders[scored.benchmark.name](scored, models, everyone)
 
 
 def frames(scored: ScoredBoard, name: str) -> pd.DataFrame:
@@ -322,8 +372,9 @@ def frames(scored: ScoredBoard, name: str) -> pd.DataFrame:
         renamed = {entry.model: next(names) for entry in reading.entries}
         table = reading.frames.get(name)
         if table is not None and len(table):
-            if "model" in table:
-                table = table.assign(model=table["model"].map(lambda m, r=renamed: r.get(m, m)))
+            for column_name in {"model", "judge"} & set(table):
+                named = table[column_name].map(lambda m, r=renamed: r.get(m, m))
+                table = table.assign(**{column_name: named})
             parts.append(table)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
@@ -334,7 +385,9 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(k): v for k, v in row.items()} for row in clean.to_dict("records")]
 
 
-def val_bench_blocks(scored: ScoredBoard, models: Sequence[str]) -> list[Block]:
+def val_bench_blocks(
+    scored: ScoredBoard, models: Sequence[str], everyone: Sequence[str]
+) -> list[Block]:
     """Outcomes, categories, awareness."""
     parts: list[Block] = []
     outcomes = frames(scored, "outcomes")
@@ -347,11 +400,15 @@ def val_bench_blocks(scored: ScoredBoard, models: Sequence[str]) -> list[Block]:
         scored,
         models,
         {"category": ("By category", "Category"), "issue_scale": ("By issue awareness", "Level")},
+        everyone,
     )
 
 
 def group_blocks(
-    scored: ScoredBoard, models: Sequence[str], wanted: dict[str, tuple[str, str]]
+    scored: ScoredBoard,
+    models: Sequence[str],
+    wanted: dict[str, tuple[str, str]],
+    everyone: Sequence[str],
 ) -> list[Block]:
     """The headline by groups of items, a chart each and the table behind it."""
     parts: list[Block] = []
@@ -379,7 +436,7 @@ def group_blocks(
         parts.append(blocks.heading(title))
         if len(models) <= 12 and table["group"].nunique() <= 30:
             drawn = [{**row, "group": str(row["group"])} for row in records(table)]
-            parts.append(blocks.chart("", charts.groups(drawn, headline, models, label)))
+            parts.append(blocks.chart("", charts.groups(drawn, headline, models, label, everyone)))
         parts.append(
             blocks.fold("As a table", [blocks.table(columns, rows, sort=("group", False))])
         )
@@ -390,7 +447,9 @@ def _nan(value: Any) -> float:
     return float("nan") if value is None else float(value)
 
 
-def eigenbench_blocks(scored: ScoredBoard, models: Sequence[str]) -> list[Block]:
+def eigenbench_blocks(
+    scored: ScoredBoard, models: Sequence[str], _everyone: Sequence[str]
+) -> list[Block]:
     """Who trusts whom, and what the judges do."""
     parts: list[Block] = []
     trust = frames(scored, "trust")
@@ -452,9 +511,12 @@ def judge_table(judges: pd.DataFrame) -> Block:
     return blocks.table(columns, rows)
 
 
-def steerability_blocks(scored: ScoredBoard, models: Sequence[str]) -> list[Block]:
+def steerability_blocks(
+    scored: ScoredBoard, models: Sequence[str], everyone: Sequence[str]
+) -> list[Block]:
     """By framework, by persona, the accuracy matrix of each model."""
-    parts = group_blocks(scored, models, {"framework": ("By framework", "Framework")})
+    wanted = {"framework": ("By framework", "Framework")}
+    parts = group_blocks(scored, models, wanted, everyone)
     parts += matrix_blocks(frames(scored, "scores"), models)
     people = frames(scored, "personas")
     if len(people):
@@ -493,7 +555,7 @@ def persona_table(people: pd.DataFrame) -> Block:
         column("model", "Model", "model"),
         column("persona_description", "Persona"),
         column("framework", "Framework"),
-        column("sensitivity_mid_rank", "Steerability", "number", digits=2),
+        column("sensitivity_mid_rank", "Sensitivity (mid-rank)", "number", digits=2),
         column("accuracy", "Accuracy", "number", digits=2),
         column("others_accuracy", "On others' statements", "number", digits=2),
         column("gain", "Gain", "number", digits=2),

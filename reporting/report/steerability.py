@@ -28,7 +28,7 @@ from reporting.report.values import (
 MEASURES = (
     Measure(
         "sensitivity_mid_rank",
-        "Steerability",
+        "Mean sensitivity (mid-rank)",
         "Mean sensitivity: where a persona's own model stands among all steered models on its "
         "statements, ties counted half. 1 is always first, 0.5 is chance.",
         digits=2,

@@ -44,12 +44,13 @@ DIFFERENCE_COLUMNS = [
     "low_all",
     "high_all",
     "p",
-    "p_holm",
+    "p_all",
     "clear",
     "items",
     "units",
     "note",
 ]
+_RANKS = ("rank", "rank_low", "rank_high")
 AGREEMENT_COLUMNS = [
     "first",
     "second",
@@ -70,7 +71,10 @@ RUN_COLUMNS = ["run", "benchmark", "flow", "run_id", "created", "git_commit", "s
 def all_tables(report: Report) -> dict[str, pd.DataFrame]:
     """Every table by name: scores, differences, agreement, spent, runs, problems."""
     return {
-        "scores": pd.DataFrame(_scores(report), columns=SCORE_COLUMNS),
+        # Whole numbers or nothing: a rank that is not known is no rank 0.
+        "scores": pd.DataFrame(_scores(report), columns=SCORE_COLUMNS).astype(
+            dict.fromkeys(_RANKS, "Int64")
+        ),
         "differences": pd.DataFrame(_differences(report), columns=DIFFERENCE_COLUMNS),
         "agreement": pd.DataFrame(
             [asdict(a) | {"models": ", ".join(a.models)} for a in report.agreements],
@@ -125,7 +129,7 @@ def _scores(report: Report) -> Iterator[dict[str, Any]]:
                 if not value.known:
                     continue
                 headline = measure.name == scored.benchmark.headline
-                ranks = (place.rank, place.rank_low, place.rank_high) if headline else (None,) * 3
+                ranks = (place.rank, place.rank_low, place.rank_high) if headline else (0,) * 3
                 yield {
                     "benchmark": scored.benchmark.name,
                     "board": number,
@@ -134,7 +138,7 @@ def _scores(report: Report) -> Iterator[dict[str, Any]]:
                     "run": entry.run,
                     "measure": measure.name,
                     **value._asdict(),
-                    **dict(zip(("rank", "rank_low", "rank_high"), ranks, strict=True)),
+                    **{name: rank or None for name, rank in zip(_RANKS, ranks, strict=True)},
                     "headline": headline,
                     "chance": measure.chance,
                     "items_planned": entry.covered.planned if entry.covered else None,

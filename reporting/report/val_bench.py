@@ -218,7 +218,7 @@ def _responses_note(run: Run) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        note = json.loads((path / "plumbline.json").read_text(encoding="utf-8"))
+        note = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return note if isinstance(note, dict) else {}

@@ -13,6 +13,7 @@ replaced by slug; entries of other runs stay.
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from collections.abc import Sequence
@@ -172,12 +173,13 @@ def _model(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _log(run: Run) -> dict[str, Any]:
-    """The numbers of the fit, with the published key where one means the same."""
-    fit = json.loads((run.folder / "fit.json").read_text(encoding="utf-8"))
-    numbers = {k: v for k, v in fit.items() if isinstance(v, int | float) and v == v}
-    losses = [r.get("test_loss", r.get("nll")) for r in fit.get("held_out") or []]
-    known = [loss for loss in losses if isinstance(loss, int | float)]
-    return numbers | ({"test_loss": min(known)} if known else {})
+    """The numbers of the headline fit, with the published key where one means the same."""
+    report = json.loads((run.folder / "fit.json").read_text(encoding="utf-8"))
+    fit = report.get("headline") or report  # direct ratings have no fit, only the report
+    numbers = {k: v for k, v in fit.items() if isinstance(v, int | float) and math.isfinite(v)}
+    losses = [row.get("nll") for row in fit.get("held_out") or [] if row.get("chosen")]
+    known = [loss for loss in losses if isinstance(loss, int | float) and math.isfinite(loss)]
+    return numbers | ({"test_loss": known[0]} if known else {})
 
 
 def _eigentrust(run: Run) -> list[float]:
@@ -198,18 +200,19 @@ def _summary(run: Run) -> list[dict[str, Any]]:
             {
                 "model_index": place.get(str(row["model"]), number),
                 "model_name": str(row["model"]),
-                "elo_mean": _or(row.get("elo_mean"), elo),
-                "elo_std": _or(row.get("elo_sd"), 0.0),
-                "elo_ci_lower": _or(row.get("elo_low"), elo),
-                "elo_ci_upper": _or(row.get("elo_high"), elo),
+                "elo_mean": elo if (mean := _known(row.get("elo_mean"))) is None else mean,
+                # Null without a bootstrap: an interval of no width would claim certainty.
+                "elo_std": _known(row.get("elo_sd")),
+                "elo_ci_lower": _known(row.get("elo_low")),
+                "elo_ci_upper": _known(row.get("elo_high")),
                 "elo": elo,
             }
         )
     return sorted(rows, key=lambda row: -row["elo_mean"])
 
 
-def _or(value: Any, other: float) -> float:
-    return other if value is None or value != value else float(value)
+def _known(value: Any) -> float | None:
+    return None if value is None or value != value else float(value)
 
 
 def _copy(run: Run, target: Path) -> None:

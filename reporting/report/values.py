@@ -172,6 +172,7 @@ class Reading:
         warnings: what could not be read; the rest is reported.
         notes: sentences that belong beside the scores.
         transcripts: the number of items that can be opened, and a function that reads given ones.
+        shown: what the benchmark's own tab calls a model, where that is not its id.
     """
 
     run: Run
@@ -187,6 +188,7 @@ class Reading:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     transcripts: TranscriptSource | None = None
+    shown: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

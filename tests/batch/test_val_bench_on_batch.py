@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import re
+import shutil
 import tarfile
 import uuid
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from tests.flows.conftest import Scratch
 
 pytestmark = pytest.mark.slow
 
+PRICES = ("mine.yaml", "data/prices.yaml")
 PLANTED = f"planted-{uuid.uuid4().hex}"  # not in this file, which travels in the code package
 ASK = ("--model_id", "sim/waverer", "--dataset_id", "builtin:val_bench_pairs", "--num_shards", "2")
 RESPONSES = "local_results/responses/val_responses-sim-waverer"
@@ -38,7 +40,11 @@ def done(tmp_path_factory: pytest.TempPathFactory, s3: LoopbackS3) -> Iterator[C
         (cluster.scratch.folder / ".env").write_text(f"ANTHROPIC_API_KEY={PLANTED}-env-file\n")
         cluster.batch.image_environment["OPENAI_API_KEY"] = PLANTED + "-secret"
         cluster.ok("val_bench_responses_flow.py", "run", "--with", "batch", *ASK)
-        cluster.ok("evaluator_flow.py", "run", "--with", "batch", *JUDGE)
+        # Single files of the launcher travel with the run.
+        for name, where in (("rubric.md", "judges/prompts/stance.md"), PRICES):
+            shutil.copy(CHECKOUT / where, cluster.scratch.folder / name)
+        files = ("--judge_prompt_path", "rubric.md", "--prices_path", PRICES[0])
+        cluster.ok("evaluator_flow.py", "run", "--with", "batch", *JUDGE, *files)
         yield cluster
 
 
@@ -60,9 +66,9 @@ def fetch(cluster: Cluster, place: str, folder: Path, monkeypatch: pytest.Monkey
 
 def test_every_step_was_a_job(done: Cluster) -> None:
     steps = [job.step for job in done.batch.jobs.values()]
-    assert sorted(steps) == sorted(
-        ["start", "ask", "ask", "join", "end", "start", "spread", "ask", "join", "measure", "end"]
-    )
+    responses = ["start", "spread", "ask", "ask", "join", "end"]
+    evaluation = ["start", "spread", "ask", "join", "measure", "end"]
+    assert sorted(steps) == sorted([*responses, *evaluation])
     assert {job.status for job in done.batch.jobs.values()} == {"SUCCEEDED"}
 
 
@@ -78,7 +84,7 @@ def test_a_job_had_neither_checkout_nor_launcher(done: Cluster) -> None:
 def test_the_datasets_equal_those_of_a_local_run(
     done: Cluster, local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number, place in enumerate((RESPONSES, "local_results/val-judge-evaluation")):
+    for number, place in enumerate((RESPONSES, "local_results/sim-waverer-judge-evaluation")):
         (tmp_path / str(number)).mkdir()
         ours = fetch(done, place, tmp_path / str(number), monkeypatch)
         assert rows_of(ours) == rows_of(local / place)
@@ -87,8 +93,8 @@ def test_the_datasets_equal_those_of_a_local_run(
 def test_the_results_equal_those_of_a_local_run(
     done: Cluster, local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = fetch(done, "evaluation_results/val-judge", tmp_path, monkeypatch)
-    theirs = local / "evaluation_results/val-judge"
+    ours = fetch(done, "evaluation_results/sim-waverer-judge", tmp_path, monkeypatch)
+    theirs = local / "evaluation_results/sim-waverer-judge"
     assert csv_of(ours) == csv_of(theirs) != {}
     assert metrics_of(ours) == metrics_of(theirs)
     assert {p.name for p in ours.iterdir()} == {p.name for p in theirs.iterdir()}

@@ -25,9 +25,12 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Headless chromium; a machine without it, or without playwright, skips with the reason."""
+    """Headless chromium; a machine without it, or without playwright, skips with the reason.
+
+    It goes with each module: playwright keeps an event loop running, beside which nothing can ask.
+    """
     api = pytest.importorskip("playwright.sync_api", reason="make browser installs playwright")
     binary = shutil.which("chromium")
     if binary is None:

@@ -94,7 +94,7 @@ def test_the_card_opens_offline(browser: Any, judged: Scratch, tmp_path: Path) -
 
 
 def test_the_results_page_needs_no_network(browser: Any, judged: Scratch) -> None:
-    seen = browse(browser, judged.folder / "evaluation_results/val-judge/results.html")
+    seen = browse(browser, judged.folder / "evaluation_results/sim-waverer-judge/results.html")
     assert seen.tables >= 3 and "category_metrics.csv" in seen.dom
     assert seen.hosts == set()
     assert_harmless(seen.dom)

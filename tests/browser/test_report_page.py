@@ -151,7 +151,8 @@ def test_fits_a_phone(opened: Any, page_file: Path) -> None:
     page.page.wait_for_selector(".detail .panel")
     assert not page.page.locator(".list").is_visible()
     page.page.click("text=List")
-    assert page.page.locator(".list").is_visible()
+    page.page.wait_for_selector(".list", state="visible")
+    assert not page.page.locator(".detail .panel").first.is_visible()
 
 
 def test_ten_thousand_items_do_not_freeze_it(opened: Any, large_page: Path) -> None:

@@ -157,3 +157,11 @@ def test_features_that_do_not_vary_and_small_tables_say_so() -> None:
         style_effects(table.drop(columns="reference"))
     with pytest.raises(CalibrationError, match="'cluster' nor an 'item_id'"):
         style_effects(table.drop(columns="item_id"))
+
+
+def test_a_judge_that_says_what_the_others_say_leaves_doubt() -> None:
+    table = _scores(0, 0.0, 0.0, items=30).assign(score=1.0)
+    own = self_preference(table, draws=100)[0]
+    assert own.difference.value == own.excess.value == 0.0
+    assert own.difference.high == pytest.approx(4 * (1 - 0.05 ** (1 / 30)))
+    assert own.excess.low < 0 < own.excess.high

@@ -252,7 +252,7 @@ def test_sixty_labels_by_one_annotator_correct_pac(stratified: bool) -> None:
         truth = simulate_pairs(rng, 600)
         judged = judge_pairs(NOISY, truth, rng)
         picked = _by_outcome(judged, 60, rng) if stratified else rng.permutation(600)[:60]
-        found = correct_by_people(_people(truth, picked), judged, draws=50)
+        found = correct_by_people(_people(truth, picked), judged, draws=200)
         covered += found.pac.corrected.low <= TRUE["pac"] <= found.pac.corrected.high
         raw += found.pac.raw.low <= TRUE["pac"] <= found.pac.raw.high
         width = found.pac.corrected.high - found.pac.corrected.low
@@ -291,7 +291,7 @@ def test_people_coverage_over_many_seeds(stratified: bool, cluster_size: int) ->
         truth = simulate_pairs(rng, 600, cluster_size=cluster_size)
         judged = judge_pairs(NOISY, truth, rng)
         picked = _by_outcome(judged, 90, rng) if stratified else rng.permutation(600)[:90]
-        found = correct_by_people(_people(truth, picked), judged, draws=50)
+        found = correct_by_people(_people(truth, picked), judged, draws=200)
         for name in covered:
             part = getattr(found, name).corrected
             covered[name] += part.value is None or part.low <= TRUE[name] <= part.high

@@ -103,3 +103,23 @@ def test_bad_juries_are_named() -> None:
         jury(table[table["judge"] == "a"])
     with pytest.raises(CalibrationError, match="judged item 'pair-0' twice"):
         jury(pd.concat([table, table.head(1)]))
+
+
+def test_judges_that_always_agree_leave_doubt() -> None:
+    """Resampling equal verdicts shows none; the exact bound over 60 pairs does."""
+    steady = SimulatedJudge()
+    table = _panel({"a": steady, "b": steady, "c": steady}, n=60)
+    found = jury(table, draws=100)
+    for seat in found.seats:
+        assert seat.shift.value == 0.0
+        assert seat.shift.high == pytest.approx(100 * (1 - 0.05 ** (1 / 60)))
+        assert seat.shift.low == pytest.approx(-seat.shift.high)
+    kappa = found.pairs[0].kappa
+    assert kappa.value == 1.0 and kappa.low is None and "no two ratings differ" in kappa.reason
+
+
+def test_one_article_gives_a_jury_no_interval() -> None:
+    table = _panel({"a": GOOD, "b": GOOD}, n=40).assign(cluster="the article")
+    found = jury(table, draws=100)
+    assert found.pac.value is not None and found.pac.low is None
+    assert "one article" in found.pac.reason

@@ -21,7 +21,7 @@ def test_the_cost_table_is_what_the_command_prints() -> None:
 def test_files_and_options_exist() -> None:
     for name in re.findall(r"\]\(((?:\.\./)?[\w./]+)\)", TEXT):
         assert (ROOT / "docs" / name).exists(), name
-    asking = (ROOT / "flows" / "asking.py").read_text()
+    asking = (ROOT / "flows" / "asking_parameters.py").read_text()
     for option in ("execution", "num_shards", "max_cost", "store_path"):
         assert f"--{option}" in TEXT and f'"{option}"' in asking
 

@@ -263,5 +263,36 @@ def test_judge_prompt_without_placeholders(shared_scratch: Scratch, server: Mode
     refused(run, "answer_1")
 
 
+def test_numbers_that_are_none(shared_scratch: Scratch) -> None:
+    run = shared_scratch.run(RESPONSES, "run", "--model_id", "sim/waverer", "--max_cost", "nan")
+    refused(run, "--max_cost is nan", "0 or more")
+
+
+def test_a_price_list_that_is_not_there(shared_scratch: Scratch) -> None:
+    run = shared_scratch.run(
+        RESPONSES, "run", "--model_id", "sim/waverer", "--prices_path", "nowhere.yaml"
+    )
+    assert run.code != 0 and "Traceback" not in run.text
+    assert "'--prices_path'" in run.text and "could not open file 'nowhere.yaml'" in run.text
+
+
+def test_a_rubric_that_is_no_text(shared_scratch: Scratch) -> None:
+    rubric = shared_scratch.folder / "rubric.bin"
+    rubric.write_bytes(b"\xff\xfe")
+    words = ("--responses_ds_path", "builtin:calibration_aligned_100", "--judge_prompt_path")
+    run = shared_scratch.run(EVALUATOR, "run", *words, rubric)
+    refused(run, "--judge_prompt_path", "no text in UTF-8")
+
+
+def test_a_store_that_cannot_be_made(shared_scratch: Scratch) -> None:
+    (shared_scratch.folder / "a_file").write_text("")
+    run = shared_scratch.run(
+        RESPONSES,
+        *("run", "--model_id", "sim/waverer", "--store_path", "a_file/store"),
+        *("--dataset_id", "builtin:val_bench_pairs"),
+    )
+    refused(run, "the response store", "a_file/store")
+
+
 def test_evaluator_without_input(shared_scratch: Scratch) -> None:
     refused(shared_scratch.run(EVALUATOR, "run"), "--responses_ds_path")

@@ -176,12 +176,19 @@ def test_labels_of_something_else_are_one_line(shared_scratch: Scratch) -> None:
 
 
 @pytest.mark.slow
+def test_labels_that_are_not_there_are_one_line(scratch: Scratch) -> None:
+    words = ("run", "--judge_model_id", "sim/judge", "--human_labels", "none.csv")
+    run = scratch.run(CALIBRATION, *words)
+    assert run.code != 0 and "Traceback" not in run.raw
+    assert "'--human_labels'" in run.text and "could not open file 'none.csv'" in run.text
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("--num_repeats", "0"), ("--num_repeats is 0",)),
         (("--calibration_sets", "builtin:val_bench_pairs"), ("no column 'for_response'",)),
-        (("--human_labels", "none.csv"), ("the human labels none.csv can't be read",)),
         (("--eigenbench_results", "."), ("holds no summary.csv",)),
         (("--judge_model_id", "sim/judge,x/judge"), ("filed as 'judge'",)),
         (("--responses_ds_path", "./none"), ("no dataset at", "none")),

@@ -10,10 +10,10 @@ import pytest
 from flows.calibration_inputs import (
     read_comparisons,
     read_labels,
-    read_report,
     read_responses,
     read_trust,
 )
+from flows.judge_report import read_report
 from inference.errors import PlumblineError
 from tables.places import write_table
 from tests.calibration.asked import responses
@@ -55,11 +55,10 @@ def test_responses_are_told_apart_without_naming_the_model(tmp_path: Path) -> No
 
 
 def test_unreadable_labels_and_reports_are_one_line(tmp_path: Path) -> None:
-    (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(PlumblineError, match=r"empty\.csv can't be read"):
-        read_labels(str(tmp_path / "empty.csv"), [])
+    with pytest.raises(PlumblineError, match="--human_labels can't be read as CSV"):
+        read_labels("", [])
     with pytest.raises(PlumblineError, match="there is no judge report at"):
-        read_report(tmp_path)
+        read_report(str(tmp_path))
     (tmp_path / "judge_report.json").write_text("{}")
     with pytest.raises(PlumblineError, match="has version None"):
-        read_report(tmp_path)
+        read_report(str(tmp_path))

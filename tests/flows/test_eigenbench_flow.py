@@ -158,6 +158,7 @@ def test_a_plan_says_what_a_new_model_costs_and_the_run_sends_just_that(
     )
 
 
+@pytest.mark.slow
 def test_kill_9_in_a_shard_then_resume_asks_nothing_stored(scratch: Scratch) -> None:
     """Two shards a phase, killed among the reflections; the end equals one undisturbed task's."""
     spec = write_spec(scratch.folder)

@@ -63,3 +63,9 @@ def test_the_environment_is_pinned_when_asked(argv: list[str]) -> None:
 def test_a_plain_run_is_not_pinned() -> None:
     found = json.loads(run("-c", FLOW_DECORATORS.format(root=str(ROOT), argv=["run"])))
     assert "pypi_base" not in found
+
+
+def test_the_step_that_holds_local_models_has_a_gpu_and_one_try(steps: dict[str, str]) -> None:
+    assert "gpu=1" in steps["ask_local"] and "memory=32768" in steps["ask_local"]
+    assert re.search(r"retry<[^>]*times=0", steps["ask_local"])
+    assert "gpu=1" not in steps["ask"]

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from benchmarks.steerability.data import check_data
 from flows.persona_tables import read_persona_tables
@@ -35,6 +36,7 @@ def round_of(pid: int) -> int:
     raise LookupError
 
 
+@pytest.mark.slow
 def test_killed_in_the_second_round_then_resumed(scratch: Scratch) -> None:
     (scratch.folder / "humours.yaml").write_text(HUMOURS)
     with ServerProcess(reply="tests.simulated_reply:reply", latency=0.25) as server:
@@ -77,11 +79,13 @@ def last_is_writing(server: ServerProcess) -> bool:
     return bool(embedded) and len(entries) > embedded[0] + 1
 
 
+@pytest.mark.slow
 def test_out_of_rounds_names_who_is_short_and_the_rest_is_benchmarked(scratch: Scratch) -> None:
     made = scratch.ok(
         *(FLOW, "run", "--model_id", "sim/plain", "--checker_model_id", "sim/judge"),
         *("--frameworks", "zodiac", "--max_personas", "4", "--num_statements", "24"),
         *("--embeddings", "local", "--max_rounds", "1", "--output_path", "local_results/mine"),
+        *("--output_dataset_path", "local_results/set"),
     )
     short = pd.read_csv(scratch.folder / "local_results/mine/short.csv")
     assert len(short) and not short["left_out"].any()
@@ -91,3 +95,12 @@ def test_out_of_rounds_names_who_is_short_and_the_rest_is_benchmarked(scratch: S
         *("--personas_path", "local_results/mine", "--n_resamples", "50"),
     )
     assert "4 personas" in run.text and "sim/follower" in run.text
+    files = read_persona_tables(str(scratch.folder / "local_results/mine"), "")
+    tables = read_persona_tables(
+        *(str(scratch.folder / f"local_results/set-{name}") for name in ("personas", "statements"))
+    )
+    ours, theirs = check_data(*tables), check_data(*files)
+    pd.testing.assert_frame_equal(ours.personas, theirs.personas)
+    pd.testing.assert_frame_equal(ours.statements, theirs.statements)
+    note = json.loads((scratch.folder / "local_results/set-personas/manifest.json").read_text())
+    assert note["benchmark"] == "persona_dataset" and note["simulated"]

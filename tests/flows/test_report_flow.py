@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tables.on_s3 import upload_folder
+from tests.batch.loopback_s3 import LoopbackS3
 from tests.flows.conftest import Scratch
 from tests.reporting.report.hub_server import HubServer
 from tests.reporting.report.worlds import whole_world
@@ -69,6 +71,26 @@ def test_bad_input_is_one_line(scratch: Scratch, words: tuple[str, ...], told: s
     (scratch.folder / "evaluation_results").mkdir()
     run = scratch.run(FLOW, "run", *words)
     assert run.code != 0 and told in run.text and "Traceback" not in run.text
+
+
+@pytest.mark.slow
+def test_reads_runs_on_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    results = whole_world(tmp_path)
+    with LoopbackS3() as s3:
+        for name, value in s3.environment().items():
+            monkeypatch.setenv(name, value)
+        place = f"s3://{s3.bucket}/results/{results.name}"
+        upload_folder(results, place)
+        scratch = Scratch(folder)
+        scratch.env |= s3.environment()
+        run = scratch.ok(FLOW, "run", "--results", f"{place},{place}-not-there")
+    assert "VAL-Bench: PAC" in run.text and "sim/a" in run.text
+    assert f"Not reported: {place}-not-there: there is nothing at {place}-not-there" in run.text
+    assert "plumbline-results-" not in run.text, "a temporary folder is no name for a user"
+    manifest = json.loads((folder / "evaluation_results/report/manifest.json").read_text())
+    assert len(manifest["runs"]) == 7
 
 
 @pytest.mark.slow

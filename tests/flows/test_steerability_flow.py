@@ -117,6 +117,7 @@ def test_pictures_and_manifest(planted: tuple[Path, FlowRun]) -> None:
     assert manifest["usage"]["failed"] == {} and manifest["prompt_hash"] and manifest["work"]
 
 
+@pytest.mark.slow
 def test_kill_9_then_resume_asks_nothing_again(scratch: Scratch) -> None:
     with ServerProcess(reply="tests.simulated_reply:reply", latency=0.3) as server:
         words = (

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from flows.children import flow_name, last_words
+from flows.suite_options import SpecError, words_of
 from flows.suite_plan import Row, check_budget, shares, table
-from flows.suite_spec import SpecError, branches_of, children_of, load_suite, words_of
+from flows.suite_runs import branches_of, children_of
+from flows.suite_spec import load_suite
 from inference.errors import PlumblineError
 from tests.flows.conftest import ROOT, Scratch
 
@@ -79,11 +81,21 @@ def test_a_suite_is_branches_of_runs(tmp_path: Path) -> None:
         (("name: small", "name: ../up"), "no folder name"),
         (("name: small", "name: small\n    budget: lots"), "budget is 'lots'"),
         (("max_personas: 4", "model_id: sim/x"), "model_id is set by the suite"),
+        (("max_personas: 4", "max_personas: many"), "max_personas is 'many'; give a whole number"),
+        (("max_personas: 4", "max_personas: true"), "max_personas is True; give a whole number"),
+        (("max_personas: 4", "baseline: 1"), "baseline is 1; give true or false"),
+        (("max_personas: 4", "temperature: .nan"), "temperature is nan; give a number"),
+        (("max_personas: 4", "config_path: none.json"), "there is no file none.json"),
+        (("name: small", "name: small\n    budget: .nan"), "budget is nan"),
+        (("name: small", "name: small\n    report: {max_transcripts: lots}"), "max_transcripts"),
+        (("store_path: local_data/other", "stor_path: x"), "asking: unknown key 'stor_path'"),
+        (("store_path: local_data/other", "max_cost: 4"), "max_cost is set by the suite"),
+        (("care.json\n", "care.json\n          colection: {}\n"), "colection is no key of a spec"),
     ],
 )
 def test_a_bad_spec_is_one_line(tmp_path: Path, change: tuple[str, str], told: str) -> None:
     with pytest.raises(PlumblineError, match=told) as refused:
-        load_suite(spec(tmp_path, SMALL.replace(*change)))
+        branches_of(load_suite(spec(tmp_path, SMALL.replace(*change, 1))))
     assert len(str(refused.value).splitlines()) == 1 or "nothing-known" in told
 
 
@@ -193,5 +205,14 @@ def test_plan_only_counts_every_benchmark_and_runs_nothing(scratch: Scratch) -> 
     assert lines["val_bench/responses", "sim/steadfast"][3] == "16"
     assert lines["val_bench/sim-waverer-judge", "sim/judge"][3] == "16"
     assert any(key[0] == "eigenbench/2-liberty" for key in lines)
+    assert lines["run", "model"][3] == "planned"
     assert "Nothing was run" in run.text
     assert not (scratch.folder / "evaluation_results").exists()
+
+
+def test_stays_on_the_launchers_machine(scratch: Scratch) -> None:
+    run = scratch.run(
+        FLOW, "run", "--spec", "x.yaml", AWS_BATCH_JOB_ID="1", METAFLOW_DATATOOLS_S3ROOT="s3://b/d"
+    )
+    assert run.code != 0 and "Traceback" not in run.text
+    assert "suite_flow runs the other flows from this machine: leave out --with batch" in run.text

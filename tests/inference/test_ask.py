@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -57,8 +58,17 @@ def test_equal_requests_are_sent_once_and_paid_once(server: ModelServer, tmp_pat
     results = ask_all(same, tmp_path, WIDE, progress)
     assert contents(results) == [f"You said: question {n % 7}" for n in range(5 * CHUNK)]
     assert len(server.log.entries) == 7
-    assert sum(r.usage.output for r in results) == progress.usage.output
+    assert sum(r.usage.output for r in results if not r.stored) == progress.usage.output
     assert progress.finished == 5 * CHUNK
+
+
+def test_an_equal_request_far_behind_is_not_sent_again(server: ModelServer, tmp_path: Path) -> None:
+    server.configure(reply=echo)
+    model, simulated = endpoint(server), resolve("sim/steadfast")
+    between = questions(simulated, 40 * CHUNK)
+    results = ask_all([question(model), *between, question(model)], tmp_path, WIDE)
+    assert len(server.log.entries) == 1
+    assert results[0].content == results[-1].content and results[-1].stored
 
 
 def test_samples_of_one_question_are_sent_each(server: ModelServer, tmp_path: Path) -> None:
@@ -326,6 +336,71 @@ def test_a_slow_consumer_causes_no_timeouts(server: ModelServer, tmp_path: Path)
     assert all(r.ok for r in results), [r.reason for r in results if not r.ok]
 
 
+class _SlowToClose:
+    """A store whose last upload takes a while."""
+
+    def __init__(self, root: Path) -> None:
+        self.inner = open_store(str(root))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    async def close(self) -> None:
+        await asyncio.sleep(1.5)
+        await self.inner.close()
+
+
+def test_what_rests_between_tries_is_not_sent_while_the_store_closes(
+    server: ModelServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.configure(rules=(Rule("500", contains="bad"),))
+    model = endpoint(server)
+    requests = [question(model, "good"), *(question(model, f"bad {n}") for n in range(20))]
+    running = ask(requests, _SlowToClose(tmp_path), WIDE)
+    next(running)
+    time.sleep(0.1)
+    sent = len(server.log.entries)
+    running.close()
+    assert len(server.log.entries) == sent and not caplog.records
+
+
+def test_half_a_character_in_an_answer_becomes_a_whole_one(
+    server: ModelServer, tmp_path: Path
+) -> None:
+    server.configure(reply=lambda *_: "tides \ud83d rise \ud83c\udf0a")
+    [result] = ask_all(questions(endpoint(server), 1), tmp_path, WIDE)
+    assert result.content == "tides \ufffd rise \U0001f30a"
+    assert (result.content or "").encode()
+
+
+def test_a_check_that_breaks_on_a_text_costs_only_that_answer(
+    server: ModelServer, tmp_path: Path
+) -> None:
+    def check(text: str) -> str | None:
+        if "question 3" in text:
+            raise RecursionError("too deep")
+        return None
+
+    server.configure(reply=echo)
+    broken = type(VERDICT)(VERDICT.name, VERDICT.json_text, check)
+    requests = questions(endpoint(server), 6, schema=broken)
+    results = ask_all(requests, tmp_path, AskOptions(batch_size=4, timeout=5, max_attempts=1))
+    assert [r.ok for r in results] == [n != 3 for n in range(6)]
+    assert results[3].failure is Failure.INVALID_OUTPUT and "too deep" in results[3].detail
+
+
+def test_models_that_cost_nothing_go_on_when_the_budget_is_spent(
+    server: ModelServer, tmp_path: Path
+) -> None:
+    server.configure(reply=lambda *_: "x" * 4000)
+    free = resolve("sim/steadfast")
+    options = AskOptions(batch_size=4, timeout=5, max_cost=50.0, prices=PRICES)
+    requests = [*questions(endpoint(server), 3), *questions(free, 3000)]
+    results = ask_all(requests, tmp_path, options)
+    assert results[0].ok and {r.failure for r in results[1:3]} <= {None, Failure.OVER_BUDGET}
+    assert all(r.ok for r in results[3:])
+
+
 def test_an_error_in_the_requests_reaches_the_caller_and_keeps_what_came(
     server: ModelServer, tmp_path: Path
 ) -> None:
@@ -346,6 +421,9 @@ class _Full:
 
     def get(self, model: ModelRef, key: str) -> Result | None:
         return self.inner.get(model, key)
+
+    def check_writable(self, model: ModelRef) -> None:
+        self.inner.check_writable(model)
 
     async def put(self, model: ModelRef, result: Result) -> None:
         self.room -= 1

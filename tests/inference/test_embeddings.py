@@ -7,7 +7,7 @@ import pytest
 
 from inference.embeddings import EmbeddingsFailed, embed, embedding_model
 from inference.store import open_store
-from tests.model_server import ModelServer
+from tests.model_server import ModelServer, Rule
 
 TEXTS = [f"I would do thing number {i}." for i in range(300)]
 
@@ -37,6 +37,19 @@ def test_a_refusal_is_one_line(tmp_path):
         model = embedding_model("any-embedding", server.openai_url)
         with pytest.raises(EmbeddingsFailed, match="any-embedding gave no embeddings: bad_request"):
             embed(TEXTS[:3], model, open_store(str(tmp_path)))
+
+
+def test_after_a_refusal_nothing_more_is_sent_and_what_came_is_kept(tmp_path):
+    texts = [f"I would do thing number {i}." for i in range(128 * 30)]
+    rules = (Rule("400", contains=f'"{texts[0]}"'),)
+    with ModelServer(rules=rules, latency=0.05) as server:
+        model = embedding_model("any-embedding", server.openai_url)
+        with pytest.raises(EmbeddingsFailed):
+            embed(texts, model, open_store(str(tmp_path)))
+        sent = len(server.log.entries)
+        assert sent <= 9
+        embed(texts[128:], model, open_store(str(tmp_path)))
+        assert len(server.log.entries) == 30
 
 
 def test_the_endpoint_of_a_model(monkeypatch):

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.limits import LONGEST_WAIT, PerMinute, Window, backoff
+from inference.limits import (
+    LONGEST_WAIT,
+    OPENED_AT_ONCE,
+    OPENING_PAUSE,
+    Opening,
+    PerMinute,
+    Window,
+    backoff,
+)
 
 
 def test_a_window_opens_by_one_a_round() -> None:
@@ -53,6 +61,13 @@ def test_an_absurd_wait_is_bounded() -> None:
     window = Window(100)
     window.refused(sent_at=1.0, now=2.0, retry_after=1e9)
     assert window.wait(2.0) <= 10 * LONGEST_WAIT
+
+
+def test_a_wait_of_nothing_is_no_leave_to_ask_at_once() -> None:
+    window = Window(100)
+    for now in (2.0, 3.0, 4.0):
+        window.refused(sent_at=now - 0.5, now=now, retry_after=0.0)
+    assert window.wait(4.0) >= 0.5
 
 
 def test_a_window_counts_what_is_in_flight() -> None:
@@ -103,3 +118,28 @@ def test_backoff_doubles_with_jitter_and_ends() -> None:
         waits = [backoff(tries) for _ in range(50)]
         most = min(LONGEST_WAIT, 0.5 * 2**tries)
         assert most / 2 <= min(waits) < max(waits) <= most
+
+
+def test_connections_are_opened_a_few_at_a_time() -> None:
+    opening, in_flight, sent_at = Opening(), 0, []
+    now = 10.0
+    while in_flight < 5 * OPENED_AT_ONCE:
+        wait = opening.wait(now, in_flight)
+        if wait:
+            now += wait
+            continue
+        opening.take(in_flight)
+        in_flight += 1
+        sent_at.append(now)
+    groups = [sent_at[i : i + OPENED_AT_ONCE] for i in range(0, len(sent_at), OPENED_AT_ONCE)]
+    assert [len(set(group)) for group in groups] == [1] * 5
+    assert now == pytest.approx(10.0 + 4 * OPENING_PAUSE)
+
+
+def test_an_open_connection_is_used_again_at_once() -> None:
+    opening = Opening()
+    for in_flight in range(OPENED_AT_ONCE):
+        opening.take(in_flight)
+    assert opening.wait(0.0, OPENED_AT_ONCE - 1) == 0
+    opening.take(OPENED_AT_ONCE - 1)
+    assert opening.wait(0.0, OPENED_AT_ONCE - 1) == 0

@@ -92,6 +92,19 @@ def test_what_is_no_url_is_refused(url: str) -> None:
         checked_url(url)
 
 
+@pytest.mark.parametrize("url", ["http://[::1", "http://host:port/v1", "http://host:99999"])
+def test_a_broken_url_is_one_line(url: str) -> None:
+    with pytest.raises(PlumblineError, match="URL"):
+        checked_url(url)
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "")
+    urls = [resolve(m).base_url for m in ("gpt-4.1", "claude-x")]
+    assert urls == ["https://api.openai.com/v1", "https://api.anthropic.com"]
+
+
 def test_sdk_variables_decide_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1/")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:2")
@@ -118,6 +131,47 @@ def test_a_missing_key_is_named(
         check_keys([resolve("sim/steadfast"), resolve("m", URL), resolve(model_id)])
     monkeypatch.setenv(variable, "k")
     check_keys([resolve(model_id)])
+
+
+def test_all_missing_keys_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    no_keys(monkeypatch)
+    models = [resolve(name) for name in ("gpt-4.1", "claude-x", "gpt-4.1-nano")]
+    with pytest.raises(MissingKey) as caught:
+        check_keys(models)
+    told = str(caught.value)
+    assert "gpt-4.1, gpt-4.1-nano need the environment variable OPENAI_API_KEY" in told
+    assert "claude-x needs the environment variable ANTHROPIC_API_KEY" in told
+    assert "set them" in told and "\n" not in told
+
+
+def test_a_blank_key_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    no_keys(monkeypatch)
+    monkeypatch.setenv("OPENAI_API_KEY", "  \n")
+    with pytest.raises(MissingKey, match="OPENAI_API_KEY"):
+        check_keys([resolve("gpt-4.1")])
+
+
+@pytest.mark.parametrize(
+    ("model_id", "variable", "url"),
+    [
+        ("gpt-4.1", "OPENAI_API_KEY", None),
+        ("claude-x", "ANTHROPIC_API_KEY", None),
+        ("gemini/g", "GOOGLE_API_KEY", None),
+        ("m", "INFERENCE_API_KEY", URL),
+        ("bedrock/m", "AWS_SECRET_ACCESS_KEY", None),
+    ],
+)
+@pytest.mark.parametrize("key", ["planted\nkey", "planted-kéy", "planted\x7f"])
+def test_a_key_that_no_header_can_carry_is_refused(
+    model_id: str, variable: str, url: str | None, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_keys(monkeypatch)
+    monkeypatch.setenv(variable, key)
+    with pytest.raises(PlumblineError, match=variable) as caught:
+        check_keys([resolve(model_id, url)])
+    assert "planted" not in str(caught.value)
+    monkeypatch.setenv(variable, "planted-key")
+    check_keys([resolve(model_id, url)])
 
 
 def test_missing_aws_credentials_and_region_are_named(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gzip
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -114,13 +117,23 @@ def test_the_server_says_how_long_to_wait(
     assert caught.value.retry_after == 7 and caught.value.cuts and caught.value.retryable
 
 
-def test_waits_are_read_in_every_form() -> None:
+def test_waits_are_read_in_every_form(monkeypatch: pytest.MonkeyPatch) -> None:
     in_a_minute = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 60))
     assert parse_retry_after({"retry-after": "2.5"}) == 2.5
     assert parse_retry_after({"retry-after": "9", "retry-after-ms": "250"}) == 0.25
     assert 50 < (parse_retry_after({"retry-after": in_a_minute}) or 0) <= 60
     assert parse_retry_after({"retry-after": "-3"}) == 0
     assert parse_retry_after({"retry-after": "soon"}) is None
+    assert parse_retry_after({"retry-after": "nan"}) is None
+    for endless in ("inf", "1e12", "Fri, 31 Dec 9999 23:59:59 GMT"):
+        assert parse_retry_after({"retry-after": endless}) == 600
+    without_zone = in_a_minute.replace("GMT", "-0000")
+    for zone in ("UTC0", "Asia/Tokyo"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        assert 50 < (parse_retry_after({"retry-after": without_zone}) or 0) <= 60
+    monkeypatch.undo()
+    time.tzset()
     assert parse_retry_after({}) is None
 
 
@@ -175,8 +188,8 @@ class _Odd(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
-        if self.mode == "endless":
-            self.endless()
+        if self.mode in ("endless", "zipped", "chunked"):
+            getattr(self, self.mode)()
             return
         keys = [self.headers.get(n, "") for n in ("authorization", "x-api-key")]
         said = f"Incorrect API key provided: {' '.join(keys)} {PLANTED}"
@@ -200,6 +213,30 @@ class _Odd(BaseHTTPRequestHandler):
                 self.wfile.write(chunk)
         except OSError:
             self.close_connection = True
+
+    def zipped(self) -> None:
+        """A huge answer, as small on the wire as the client lets it be."""
+        text = "x" * 50_000_000
+        body = json.dumps({"choices": [{"message": {"content": text}}]}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        if "gzip" in self.headers.get("accept-encoding", ""):
+            body = gzip.compress(body, 1)
+            self.send_header("content-encoding", "gzip")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(body)
+
+    def chunked(self) -> None:
+        """A huge answer of Converse that does not say how long it is."""
+        said = {"role": "assistant", "content": [{"text": "x" * 50_000_000}]}
+        body = json.dumps({"output": {"message": said}, "stopReason": "end_turn"}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
 
     def log_message(self, *_: object) -> None:
         """Nothing is said."""
@@ -240,6 +277,27 @@ def test_a_body_without_an_end_is_refused_by_name(
 ) -> None:
     model = lane(name, odd, monkeypatch)
     monkeypatch.setattr(_Odd, "mode", "endless")
+    with pytest.raises(RequestFailed) as caught:
+        send(question(model), timeout=20)
+    assert caught.value.failure is Failure.TOO_LARGE
+
+
+@pytest.mark.parametrize("name", ["endpoint", "openai", "anthropic"])
+def test_a_huge_answer_that_is_small_on_the_wire_is_refused_by_name(
+    name: str, odd: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = lane(name, odd, monkeypatch)
+    monkeypatch.setattr(_Odd, "mode", "zipped")
+    with pytest.raises(RequestFailed) as caught:
+        send(question(model), timeout=20)
+    assert caught.value.failure is Failure.TOO_LARGE
+
+
+def test_a_huge_answer_in_chunks_is_refused_by_name_on_bedrock_too(
+    odd: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = lane("bedrock", odd, monkeypatch)
+    monkeypatch.setattr(_Odd, "mode", "chunked")
     with pytest.raises(RequestFailed) as caught:
         send(question(model), timeout=20)
     assert caught.value.failure is Failure.TOO_LARGE

@@ -78,6 +78,11 @@ def test_neighbouring_numbers_do_not_run_into_each_other() -> None:
     assert len(keys) == 13 * 13 * 3
 
 
+def test_seeds_that_no_float_tells_apart_are_two() -> None:
+    keys = {Request(MODEL, (), Sampling(seed=2**53 + n)).key for n in range(4)}
+    assert len(keys) == 4
+
+
 def test_a_label_is_only_a_name() -> None:
     shown = replace(MODEL, label="another name")
     assert Request(MODEL, ()).key == Request(shown, ()).key

@@ -31,6 +31,8 @@ def sent(model_id: str, asked: Sampling) -> tuple[float | None, float | None]:
         ("gpt-5-chat-latest", (0.1, 0.9), (0.1, 0.9)),
         ("openrouter/openai/o4-mini", (None, None), (None, None)),
         ("openrouter/openai/gpt-5", (None, None), (None, None)),
+        ("ft:o4-mini-2025-04-16:org::id", (None, None), (None, None)),
+        ("ft:gpt-4.1-nano-2025-04-14:org::id", (0.1, 0.9), (0.1, 0.9)),
         ("google/gemma-3-27b-it", (0.1, 0.9), (0.1, 0.9)),
         ("claude-3-5-haiku-latest", (0.1, 0.9), (1.0, 1.0)),
         ("claude-3-7-sonnet-latest", (0.1, 0.9), (1.0, 1.0)),

@@ -93,6 +93,7 @@ def test_a_users_schema_is_closed_and_checked() -> None:
     assert "minimum" in (schema.check('{"n": 0}') or "")
     assert "JSON" in (schema.check("no") or "")
     assert schema.check("[" * 100_000) is not None
+    assert schema.check('{"n": ' + "9" * 10_000 + "}") is not None
 
 
 def test_a_users_open_schema_stays_open() -> None:
@@ -105,7 +106,7 @@ def test_a_users_field_may_be_called_properties() -> None:
     assert Schema.from_json(text).json_schema["properties"] == {"properties": {"type": "object"}}
 
 
-@pytest.mark.parametrize("text", ["{", '{"type": "objekt"}', "[1]"])
+@pytest.mark.parametrize("text", ["{", '{"type": "objekt"}', "[1]", "[" * 100_000])
 def test_what_is_no_schema_is_one_line(text: str) -> None:
     with pytest.raises(PlumblineError, match="not a JSON schema") as caught:
         Schema.from_json(text)

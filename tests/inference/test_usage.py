@@ -46,7 +46,8 @@ def test_what_runs_here_costs_nothing_and_what_is_unknown_is_unpriced() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "models: 3", "[", "models:\n  m: {input: x, output: 1}", "models:\n  m: {input: 1}"],
+    ["", "models: 3", "[", "models:\n  m: {input: x, output: 1}", "models:\n  m: {input: 1}"]
+    + [f"models:\n  m: {{input: 1, output: {price}}}" for price in (".nan", ".inf", "-1")],
 )
 def test_a_broken_list_is_one_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(PlumblineError) as caught:

@@ -39,6 +39,7 @@ def test_missing_placeholder_is_one_line_that_names_it(missing):
     with pytest.raises(TemplateError) as caught:
         check_template(BARE.replace(f"{{{missing}}}", "{isue}"))
     assert str(caught.value).startswith(f"judge prompt: {{{missing}}} missing")
+    assert str(caught.value).count("{") == 1 and "judges/prompts/stance.md" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

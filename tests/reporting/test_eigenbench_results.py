@@ -75,6 +75,11 @@ def test_the_elo_picture_shows_the_numbers(records) -> None:
     lines = figure.axes[0].containers[0].lines[2][0].get_segments()
     ends = np.array([[left, right] for (left, _), (right, _) in lines], dtype=float)
     np.testing.assert_allclose(ends, result.summary[["elo_low", "elo_high"]].to_numpy(float))
+    for number, name in enumerate(("elo_published", "elo_uniform_judges"), start=1):
+        bars = figure.axes[0].containers[number].lines[2][0].get_segments()
+        ends = np.array([[left, right] for (left, _), (right, _) in bars], dtype=float)
+        shown = result.summary[[f"{name}_low", f"{name}_high"]].to_numpy(float)
+        np.testing.assert_allclose(ends, shown)
 
 
 def test_judges_look_right_and_up(records) -> None:
@@ -114,8 +119,21 @@ def test_everything_is_written_and_the_manifest_last(records, tmp_path: Path) ->
     with np.load(tmp_path / "model.npz") as arrays:
         assert arrays["trust_matrix"].sum(axis=1) == pytest.approx(np.ones(4))
     assert "SIMULATED" in summary and "A note." in summary
+    assert "WARNING" not in summary and "report_flow's ranks hold for all models" in summary
     assert "not used: 6 verdicts of 2 records" in summary
     assert "constitution kindness.json" in summary
+    published = outcome.analysis.summary.iloc[0]
+    low, high = published["elo_published_low"], published["elo_published_high"]
+    assert f"{published['elo_published']:.0f} ({low:.0f} to {high:.0f})" in summary
+
+
+def test_too_few_scenarios_and_a_silent_judge_are_said(tmp_path: Path) -> None:
+    records = [r for r in records_by(4, 3, scenarios=4, groups=2) if r["judge_name"] != "model 2"]
+    outcome = Outcome(records, analysis_of(records), None, NOTHING_LOST, ())
+    few = MANIFEST | {"dataset": {"scenarios": 4, "count": 100}}
+    told = write_results(outcome, tmp_path, few)
+    assert "WARNING: 4 scenarios (100 asked for); " in told
+    assert "model 2 judged none; fewer than 8 scenarios: intervals too short" in told
 
 
 def test_ratings_and_bare_judgements_are_written_too(records, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from flows import remote
 from flows.naming import claim_results, results_folder
 from inference.errors import PlumblineError
+from tables import places
 from tables.located import ROOT_VARIABLE, NotHere, located
 from tables.on_s3 import BadPlace, download_folder
 from tables.places import check_writable, read_table, work_of, write_table
@@ -41,6 +42,44 @@ def test_a_table_goes_there_and_back(root: str) -> None:
     check_writable(f"{root}/t", "mine")
     with pytest.raises(BadPlace, match="other work"):
         check_writable(f"{root}/t", "another")
+
+
+def test_objects_of_nobody_known_are_other_work(root: str, s3: LoopbackS3, tmp_path: Path) -> None:
+    s3.client().put_object(Bucket=s3.bucket, Key=f"{tmp_path.name}/t/theirs.csv", Body=b"x")
+    with pytest.raises(BadPlace, match="holds other work"):
+        check_writable(f"{root}/t", "mine")
+    with pytest.raises(BadPlace, match="other work"):
+        write_table(TABLE, f"{root}/t", "mine")
+    assert s3.keys(f"{tmp_path.name}/t") == [f"{tmp_path.name}/t/theirs.csv"]
+    check_writable(f"{root}/t2", "mine")  # beside it, not below
+
+
+def test_an_upload_that_broke_off_is_no_data_set_and_may_be_written_again(
+    root: str, s3: LoopbackS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(folder: Path, where: str, last: str = "") -> None:
+        raise BadPlace("the line is dead")
+
+    write_table(TABLE, f"{root}/t", "mine")
+    with monkeypatch.context() as patched:
+        patched.setattr(places, "upload_folder", broken)
+        with pytest.raises(BadPlace, match="dead"):
+            write_table(TABLE, f"{root}/t", "mine")
+    with pytest.raises(BadPlace, match="incomplete"):
+        read_table(f"{root}/t")
+    with pytest.raises(BadPlace, match="other work"):
+        check_writable(f"{root}/t", "another")
+    check_writable(f"{root}/t", "mine")
+    write_table(TABLE, f"{root}/t", "mine")
+    assert read_table(f"{root}/t").equals(TABLE)
+
+
+def test_nothing_of_an_earlier_result_stays(root: str, s3: LoopbackS3, tmp_path: Path) -> None:
+    write_table(TABLE, f"{root}/t", "mine")
+    first = set(s3.keys(f"{tmp_path.name}/t/"))
+    s3.client().put_object(Bucket=s3.bucket, Key=f"{tmp_path.name}/t/data-1.arrow", Body=b"old")
+    write_table(TABLE, f"{root}/t", "mine")
+    assert set(s3.keys(f"{tmp_path.name}/t/")) == first
 
 
 def test_a_single_file_is_a_data_set(root: str, s3: LoopbackS3, tmp_path: Path) -> None:

@@ -79,6 +79,44 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
         read_table(str(path))
 
 
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ('{"a": 1}\n[2]\n', "row 1 is no object"),
+        ("3", "row 0 is no object"),
+        ('{"a": 123456789012345678901234567890}', "can't be read"),
+        ('{"a": "\\ud800"}', "can't be read"),
+        ("[" * 100_000, "can't be read"),
+    ],
+)
+def test_lines_that_are_no_rows_are_one_line(tmp_path: Path, text: str, word: str) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(text)
+    with pytest.raises(BadPlace, match=word) as caught:
+        read_table(str(path))
+    assert "\n" not in str(caught.value) and "x.jsonl" in str(caught.value)
+
+
+def test_a_json_file_of_columns_is_said_to_be_none(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"a": [1, 2]}')
+    with pytest.raises(BadPlace, match="no list of objects"):
+        read_table(str(path))
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.json", "t.csv"])
+def test_a_byte_order_mark_is_no_text(tmp_path: Path, name: str) -> None:
+    text = {"t.jsonl": '{"a": 1}', "t.json": '[{"a": 1}]', "t.csv": "a\n1\n"}[name]
+    (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    assert read_table(str(tmp_path / name)).to_pylist() == [{"a": 1}]
+
+
+def test_a_disk_that_takes_nothing_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(BadPlace, match="can't be written"):
+        write_table(TABLE, str(tmp_path / "file" / "ds"), work="w")
+
+
 def test_other_work_is_not_overwritten(tmp_path: Path) -> None:
     where = str(tmp_path / "ds")
     write_table(TABLE, where, work="mine")
@@ -123,3 +161,21 @@ def test_a_hub_dataset_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("HF_TOKEN", "hf_x")
     with pytest.raises(BadPlace, match="no write access to the Hub dataset org/theirs"):
         check_writable("org/theirs", "any")
+
+
+def test_a_csv_that_is_not_utf8_is_said_so(tmp_path: Path) -> None:
+    path = tmp_path / "latin.csv"
+    path.write_bytes("prompt,id\nplain,1\ncafé,2\n".encode("latin-1"))
+    with pytest.raises(BadPlace, match=r"latin\.csv.*'prompt' is not UTF-8"):
+        read_table(str(path))
+
+
+@pytest.mark.parametrize("where", ["", "  "])
+def test_an_empty_output_place_is_refused(where: str) -> None:
+    with pytest.raises(BadPlace, match="empty"):
+        check_writable(where, "w")
+
+
+def test_a_name_too_long_for_the_disk_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(BadPlace, match="File name too long"):
+        check_writable(str(tmp_path / ("m" * 300)), "w")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from inference import Failure, PlumblineError, Sampling, Schema
-from inference.local import announce, engine_reports
+from inference.local import announce, close_engines, engine_reports
 from tests.vllm.conftest import OPTIONS, Tiny
 from tests.vllm.helpers import GREEDY, QUESTIONS, answers, model, requests, said
 
@@ -109,8 +109,6 @@ def test_a_base_without_a_template_gets_the_transcript(tiny: Tiny, tmp_path: Pat
     base = model(tiny.untemplated)
     assert json.loads(base.engine or "")["prompt"] == "plain transcript"
     (result,) = answers(requests([base], QUESTIONS[:1], GREEDY), tmp_path)
-    from inference.local import close_engines
-
     close_engines()
     llm = LLM(str(tiny.untemplated), **json.loads(OPTIONS))
     prompt = f"User: {QUESTIONS[0]}\n\nAssistant:"
@@ -156,6 +154,22 @@ def test_bases_run_one_after_another(tiny: Tiny, tmp_path: Path) -> None:
     reports = engine_reports()
     assert len(reports) == 2, "each base is started once, though the requests take turns"
     assert sum(report["requests"] for report in reports) == len(results)
+
+
+def test_each_engine_gives_its_memory_back_before_the_next(tiny: Tiny, tmp_path: Path) -> None:
+    import psutil
+
+    cache = 512 * 2**20
+    options = json.dumps(json.loads(OPTIONS) | {"kv_cache_memory_bytes": cache})
+    process, held = psutil.Process(), []
+    for number, folder in enumerate((tiny.base, tiny.other_base, tiny.base)):
+        # The second base is asked while the first one's engine is still there.
+        answers(requests([model(folder, options)], QUESTIONS[:2]), tmp_path / str(number))
+        held.append(process.memory_info().rss)
+    assert len(engine_reports()) == 3
+    close_engines()
+    assert max(held[1:]) < held[0] + cache / 2
+    assert process.memory_info().rss < held[0] - cache / 2
 
 
 def test_an_engine_that_cannot_start_ends_the_run_in_one_line(tiny: Tiny, tmp_path: Path) -> None:

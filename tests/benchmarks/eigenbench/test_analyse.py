@@ -67,6 +67,15 @@ def test_every_file_has_its_columns(analysis):
     assert [row["dim"] for row in report["headline"]["held_out"]] == [1, 2, 3, 4]
 
 
+def test_every_elo_of_the_summary_has_an_interval(analysis):
+    for name in ("elo", "elo_published", "elo_uniform_judges", "elo_without_self", "trust"):
+        low, high = analysis.summary[f"{name}_low"], analysis.summary[f"{name}_high"]
+        value = analysis.summary[name]
+        assert (low < value).all() and (value < high).all(), name
+    beside = analysis.report["published_bootstrap"]
+    assert (beside["unit"], beside["replicates"]) == ("scenario", 200)
+
+
 def test_coverage_adds_up(analysis, simulated):
     coverage = analysis.report["coverage"]
     assert coverage["rows_expected"] == 4 * len(simulated.records)
@@ -90,6 +99,7 @@ def test_the_published_number_is_the_published_procedures(simulated, analysis):
     )
     summary = published.summary.set_index("model").loc[NAMES]
     np.testing.assert_array_equal(summary["elo"], summary["elo_published"])
+    np.testing.assert_array_equal(summary["elo_low"], summary["elo_published_low"])
     beside = analysis.summary.set_index("model").loc[NAMES]
     np.testing.assert_allclose(beside["elo_published"], summary["elo"], atol=1e-6)
     assert published.estimate.fit.form.dim == 2 and published.estimate.fit.form.rho == 0
@@ -193,8 +203,8 @@ def test_unusable_input_is_named():
         analyse_rows(rows, ["a"], 8)
     with pytest.raises(AnalysisError, match="unique"):
         analyse_rows(rows, ["a", "b", "a"], 8)
-    with pytest.raises(AnalysisError, match="reasons table"):
-        analyse([{"judge": 0}], ["a", "b"], 2)
+    with pytest.raises(AnalysisError, match=r"2 of 2 records: .*missing or not"):
+        analyse([{"judge": 0}] * 2, ["a", "b"], 2)
     with pytest.raises(ValueError, match="pretrusted model 'z'"):
         analyse_rows(rows, list("abc"), 8, Options(pretrusted=("z",), alpha=0.1))
 

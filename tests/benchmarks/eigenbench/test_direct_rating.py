@@ -118,3 +118,14 @@ def test_unusable_ratings_are_named():
         analyse_ratings(table.iloc[:0], NAMES, 3)
     with pytest.raises(RatingError, match="softmax_temperature"):
         analyse_ratings(table, NAMES, 3, temperature=0)
+
+
+def test_a_model_that_nobody_trusts_has_an_interval_all_the_same():
+    """Under minmax_l1 whom every judge rates lowest gets no trust: even judges' Elo has no end."""
+    rows = [(s, j, e, 0, 3 * e + 1) for s in range(10) for j in range(3) for e in range(3)]
+    table = pd.DataFrame(rows, columns=RATING_COLUMNS)
+    result = analyse_ratings(table, list("abc"), 1, "minmax_l1", n_bootstraps=50)
+    worst = result.summary.set_index("model").loc["a"]
+    ends = [worst[f"elo_uniform_judges{end}"] for end in ("", "_low", "_high")]
+    assert ends == [-np.inf] * 3
+    assert worst["elo_low"] <= worst["elo"] <= worst["elo_high"] < 0

@@ -172,9 +172,10 @@ def test_models_are_compared_in_pairs():
     assert row["difference"] == pytest.approx(a["value"] - b["value"])
     unpaired = np.hypot(a["high"] - a["low"], b["high"] - b["low"])
     assert row["high"] - row["low"] < unpaired
-    # The unsteered baselines answer alike, so they differ by nothing at all.
+    # The unsteered baselines answer alike for all 24 personas: zero, within the exact bound.
     same = t[(t.system == "unsteered") & (t.measure == "accuracy") & (t.model_2 == "weak")].iloc[0]
-    assert (same["difference"], same["low"], same["high"]) == (0, 0, 0)
+    assert (same["difference"], same["n_personas"]) == (0, 24)
+    assert same["high"] == pytest.approx(1 - 0.05 ** (1 / 24)) == -same["low"]
 
 
 def test_frameworks_are_scored_apart():
@@ -303,3 +304,33 @@ def test_scenarios_and_extra_columns_pass_through():
     plan = make_plan(s, conditions(["few_shot"], (2,)))
     assert {i.scenario for i in s.items_by_id.values()} == {"", "At work"}
     assert result_of(plan, follower(plan)).metrics["n_personas"] == 4
+
+
+def test_a_perfect_follower_is_not_certain():
+    plan = plan_of(n_personas=12)
+    found = pick(result_of(plan, follower(plan)), "accuracy")
+    assert found["value"] == found["high"] == 1
+    assert found["low"] == pytest.approx(0.025 ** (1 / 12))  # 12 personas
+    assert found["low_statements"] == pytest.approx(0.025 ** (1 / (12 * 20)))  # 20 each
+
+
+def test_a_persona_with_a_gain_in_one_model_only_is_no_pair():
+    """Model a left out one statement of persona 0 when steered, and answered only that without."""
+    plan = plan_of(n_personas=8)
+    answers = {
+        model: answers_table(plan, model, run(plan, follower(plan, strength)))
+        for model, strength in (("a", 1.0), ("b", 0.5))
+    }
+    table = answers["a"]
+    own = (table["tested_persona"] == "p000") & table["steered_persona"].isin(["", "p000"])
+    only = table["statement_id"] == table.loc[own, "statement_id"].iloc[0]
+    lost = own & (only ^ (table["system"] == "unsteered"))
+    table.loc[lost, ["answer", "correct"]] = pd.NA
+    result = analyse(pd.concat(answers.values()), plan.split.personas, n_resamples=200)
+    rows = result.comparisons
+    gain = rows[(rows["measure"] == "gain") & (rows["model"] != rows["model_2"])].iloc[0]
+    steered = result.results[result.results["system"] == "few_shot"]
+    by_model = steered.pivot(index="persona_id", columns="model", values="gain")
+    assert by_model["a"].isna().sum() == 1 and gain["n_personas"] == 7
+    assert gain["difference"] == pytest.approx((by_model["a"] - by_model["b"]).mean())
+    assert gain["low"] < gain["difference"] < gain["high"]

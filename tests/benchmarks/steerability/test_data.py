@@ -44,7 +44,36 @@ def test_words_for_labels_are_read_as_booleans():
     )
 
 
-@pytest.mark.parametrize("label", ["maybe", 1, 0.0, None, np.nan, "1"])
+@pytest.mark.parametrize("one", [1, 1.0, np.int64(1), "1", " 1.0"])
+def test_zero_and_one_are_read_as_booleans(one):
+    personas, statements = tables(3, 3)
+    zero = type(one)(0) if not isinstance(one, str) else "0"
+    digits = statements["is_agree"].map({True: one, False: zero}).astype(object)
+    assert check_data(personas, statements.assign(is_agree=digits)).statements[
+        "is_agree"
+    ].tolist() == (statements["is_agree"].tolist())
+
+
+def test_without_ids_a_statement_has_its_rows_number():
+    personas, statements = tables(3, 3)
+    checked = check_data(personas, statements.drop(columns="statement_id")).statements
+    assert checked["statement_id"].tolist() == [str(row) for row in range(len(statements))]
+
+
+def test_all_missing_columns_of_both_tables_are_named_at_once():
+    personas, statements = tables(3, 3)
+    with pytest.raises(PersonaDataError) as caught:
+        check_data(
+            personas.drop(columns=["framework_name", "persona_description"]),
+            statements.drop(columns=["statement", "is_agree"]),
+        )
+    told = str(caught.value)
+    assert "personas table has no columns 'framework_name', 'persona_description'" in told
+    assert "statements table has no columns 'statement', 'is_agree'" in told
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize("label", ["maybe", 2, 0.5, None, np.nan, "2"])
 def test_a_label_that_is_no_boolean_names_its_row(label):
     personas, statements = tables(3, 3)
     values = statements["is_agree"].astype(object)
@@ -79,7 +108,7 @@ def test_one_persona_with_both_labels_on_a_text_is_a_duplicate():
         check_data(personas, pd.concat([statements, against]))
 
 
-@pytest.mark.parametrize("column", ["persona_id", "statement", "statement_id", "is_agree"])
+@pytest.mark.parametrize("column", ["persona_id", "statement", "is_agree"])
 def test_a_missing_column_is_named(column):
     personas, statements = tables(3, 3)
     with pytest.raises(PlumblineError, match=f"statements table has no column '{column}'"):

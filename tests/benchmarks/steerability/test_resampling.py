@@ -131,3 +131,9 @@ def test_interval_edges():
     assert np.isnan(interval(np.nan, draws, (0, 1))).all()
     assert np.isnan(interval(0.5, draws[3:], (0, 1))).all()
     assert np.isnan(small_sample_spread(1)) and small_sample_spread(12) > small_sample_spread(100)
+
+
+def test_personas_that_all_say_the_same_do_not_claim_certainty():
+    """Twelve personas at 1: Clopper and Pearson's interval for 12 of 12."""
+    low, high = interval(1.0, np.ones(50, np.float32), (0, 1), small_sample_spread(12), 12)
+    assert (low, high) == pytest.approx((0.025 ** (1 / 12), 1.0))

@@ -82,3 +82,10 @@ def test_statements_are_asked_for_where_personas_come_alone():
         settle(given(personas_path="p.csv"))
     assert settle(given(personas_path="some/folder.v2")).observations_path == ""
     assert settle(given(personas_path="builtin:personas")).observations_path == ""
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_no_generator_takes_is_refused(seed):
+    assert settle(given(random_state=2**32 - 1)).random_state == 2**32 - 1
+    with pytest.raises(SteerabilityError, match=r"random_state is .* from 0 to 4294967295"):
+        settle(given(random_state=seed))

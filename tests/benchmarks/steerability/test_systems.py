@@ -219,3 +219,9 @@ def test_what_a_system_gives_back_is_checked(given, answers, reason):
 
     reply = asyncio.run(answer_batches(Gives(), [ITEMS]))[0]
     assert reply.answers == answers and reply.reason == reason
+
+
+@pytest.mark.parametrize("path", ["../x:Y", ".x:Y", "a/b:Y", "a b:Y", "x.py:Y", "x:", "a..b:Y"])
+def test_a_path_that_is_no_module_is_one_line(path):
+    with pytest.raises(SteerabilityError, match="steerable system"):
+        load_system(path)

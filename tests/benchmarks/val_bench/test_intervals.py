@@ -15,7 +15,6 @@ from benchmarks.val_bench.intervals import (
     bootstrap_sums,
     bound_when_all_equal,
     cluster_sums,
-    expanded_tail,
     ratio_estimate,
 )
 from tests.benchmarks.val_bench.helpers import clustered_scores
@@ -81,14 +80,6 @@ def test_order_of_pairs_does_not_matter():
 def test_cluster_sums_by_hand():
     sums = cluster_sums(np.array([[1.0, 2.0], [1.0, -1.0], [1.0, 5.0]]), ["b", "a", "b"])
     assert sums.tolist() == [[1.0, -1.0], [2.0, 7.0]]
-
-
-def test_few_articles_move_the_quantiles_outwards():
-    tails = [expanded_tail(n) for n in (2, 5, 30, 10_000)]
-    assert tails == sorted(tails)
-    assert tails[-1] == pytest.approx(0.025, rel=0.01)
-    reach = stats.t.ppf(0.975, 29) * np.sqrt(30 / 29)
-    assert tails[2] == pytest.approx(stats.norm.cdf(-reach))
 
 
 def test_one_article_has_a_value_and_no_interval():

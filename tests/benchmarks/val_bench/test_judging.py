@@ -59,4 +59,4 @@ def test_an_unanswered_pair_is_not_sent_and_a_failure_is_mended_in_its_place():
     assert again == list(judge.requests(table))[1:] and failures == [Failure.TIMEOUT]
     mended = judge.mended(judged, [verdict(-1)])
     assert mended.table["alignment_score"].to_pylist() == [1.0, None, -1.0]
-    assert not mended.failed
+    assert not mended.gaps

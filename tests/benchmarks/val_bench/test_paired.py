@@ -77,3 +77,15 @@ def test_no_common_pair_is_an_error():
         paired_difference(first, second)
     with pytest.raises(ValBenchError, match="no used pair in common"):
         paired_difference(pairs([np.nan], rows=pd.DataFrame({"id": ["b"]})), second)
+
+
+def test_a_difference_over_expressed_pairs_counts_the_articles_that_have_some():
+    """Ninety of a hundred articles end in refusals: ten bear on PAC over expressed pairs."""
+    score = np.where(np.arange(100) % 3 == 0, -2, 2)
+    refuses = np.arange(100) >= 10
+    rows = {"article_title": [f"a{i}" for i in range(100)]}
+    first = pairs(score, refusal_1=refuses, refusal_2=refuses, rows=rows)
+    second = pairs(-score, rows=rows)
+    found = paired_difference(first, second).differences
+    assert (found["pac_expressed"].n, found["pac_expressed"].clusters) == (10, 10)
+    assert (found["pac"].n, found["pac"].clusters) == (100, 100)

@@ -38,5 +38,5 @@ def test_failures_are_asked_again_and_mended_where_they_stood():
     assert rows[1]["against_response"]["content"] == "mended"
     assert rows[1]["against_response_error"] is None
     assert rows[3]["for_response"] is None and rows[3]["for_response_error"] == "timeout: late"
-    assert [gap.row for gap in mended.missing] == [3]
+    assert [gap.row for gap in mended.gaps] == [3]
     assert mended.table.schema == answers.table.schema, "columns of the user's pass through"

@@ -61,6 +61,9 @@ def test_published_rows_come_first_and_exactly(result):
     assert statistics["Statistic"].tolist()[:11] == PUBLISHED
     assert not statistics["Statistic"].duplicated().any()
     values = statistics.set_index("Statistic")["Value"]
+    short = statistics.set_index("Short name")["Statistic"]
+    assert short["PAC"] == "Mean alignment %"
+    assert short["REF1"] == "Issue level One Position Refusal rate"
     assert values["Valid examples"] == 5
     assert values["Mean alignment score"] == pytest.approx(0.6)
     assert values["Mean alignment %"] == pytest.approx(65)

@@ -8,17 +8,19 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
 from inference import AskOptions, Failure, Message, Request, Result, Sampling, Schema, ask
-from inference.batch_api import ask_in_batches, run
+from inference.batch_api import ask_in_batches, group, patience
 from inference.batch_api.anthropic_batches import AnthropicBatches
-from inference.batch_api.api import Limits, Line, split
+from inference.batch_api.api import Limits, Line, Outcome, split
 from inference.batch_api.openai_batches import OpenAIBatches
 from inference.errors import PlumblineError
 from inference.models import resolve
@@ -44,9 +46,14 @@ def provider(
     request: pytest.FixtureRequest, server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> str:
     point_to(server, monkeypatch)
-    monkeypatch.setattr(run, "FIRST_LOOK", 0.02)
-    monkeypatch.setattr(run, "backoff", lambda tries: 0.02)
+    hurry(monkeypatch)
     return request.param
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group, "FIRST_LOOK", 0.02)
+    for module in (group, patience):
+        monkeypatch.setattr(module, "backoff", lambda tries: 0.02)
 
 
 def point_to(server: ModelServer | ServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,12 +182,22 @@ def test_a_batch_that_is_refused_as_a_whole_fails_by_name(
     server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point_to(server, monkeypatch)
-    monkeypatch.setattr(run, "backoff", lambda tries: 0.02)
+    hurry(monkeypatch)
     server.configure(batch_fails=True)
-    found, _ = batched(tmp_path, requests("openai", 3))
+    found, _ = batched(tmp_path, requests("openai", 3), AskOptions(prices=PRICES, patience=0.3))
     assert {r.failure for r in found} == {Failure.RATE_LIMITED}
     assert "token_limit_exceeded" in found[0].detail
-    assert submits(server, "openai") == AskOptions().max_tries
+
+
+def test_a_full_queue_at_the_provider_is_waited_for(
+    server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_to(server, monkeypatch)
+    hurry(monkeypatch)
+    server.configure(batch_fails=True)
+    threading.Timer(1.0, lambda: server.configure(batch_fails=False)).start()
+    found, _ = batched(tmp_path, requests("openai", 3), AskOptions(prices=PRICES, max_tries=2))
+    assert all(r.ok for r in found) and submits(server, "openai") > 2
 
 
 def test_a_wrong_key_is_told_once(provider: str, server: ModelServer, tmp_path: Path) -> None:
@@ -216,12 +233,77 @@ def test_half_a_character_costs_only_its_own_line(
     assert [r.failure for r in found] == [None, None, None, Failure.BAD_REQUEST]
 
 
+EACH = 100 * 4.0 / 1e6 / 2
+"""The dollars of an answer as long as it may be; the prompts cost next to nothing beside it."""
+
+
 def test_the_budget_is_kept(provider: str, server: ModelServer, tmp_path: Path) -> None:
-    each = 100 * 4.0 / 1e6 / 2
-    options = AskOptions(prices=PRICES, max_cost=5.5 * each)
+    server.configure(reply=lambda *_: "x" * 400)
+    options = AskOptions(prices=PRICES, max_cost=5.5 * EACH)
     found, progress = batched(tmp_path, requests(provider, 10), options)
     assert [r.failure for r in found].count(Failure.OVER_BUDGET) == 5
-    assert (progress.cost or 0) <= 5.5 * each
+    assert 5 * EACH <= (progress.cost or 0) <= 5.5 * EACH
+
+
+def test_what_a_first_round_leaves_of_the_budget_is_used(
+    provider: str, server: ModelServer, tmp_path: Path
+) -> None:
+    server.configure(reply=lambda *_: "x" * 40)
+    options = AskOptions(prices=PRICES, max_cost=5.5 * EACH)
+    found, progress = batched(tmp_path, requests(provider, 10), options)
+    assert all(r.ok for r in found) and submits(server, provider) == 2
+    assert (progress.cost or 0) <= 2 * EACH
+
+
+def test_two_models_share_one_budget(
+    server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_to(server, monkeypatch)
+    hurry(monkeypatch)
+    server.configure(reply=lambda *_: "x" * 400)
+    options = AskOptions(prices=PRICES, max_cost=10.5 * EACH)
+    wanted = [*requests("openai", 10), *requests("anthropic", 10)]
+    found, progress = batched(tmp_path, wanted, options)
+    assert [r.failure for r in found].count(None) == 10
+    assert (progress.cost or 0) <= 10.5 * EACH
+
+
+def test_results_whose_connection_breaks_are_counted_once(
+    provider: str, server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After some outcomes were taken in, of answers that must be asked again too."""
+    kind = OpenAIBatches if provider == "openai" else AnthropicBatches
+    whole, calls = kind.outcomes, 0
+
+    async def broken(self: Any, batch_id: str) -> AsyncIterator[Outcome]:
+        nonlocal calls
+        calls += 1
+        count = 0
+        async for outcome in whole(self, batch_id):
+            if calls == 1 and count == 8:
+                raise ConnectionResetError("gone")
+            count += 1
+            yield outcome
+
+    monkeypatch.setattr(kind, "outcomes", broken)
+    monkeypatch.setattr(group, "_AT_ONCE", 4)
+    server.configure(batch_faults={"empty": 0.5})
+    found, progress = batched(tmp_path, requests(provider, 12))
+    paid = sum(e.outcome in ("ok", "empty") for e in server.log.entries if "batch:" in e.path)
+    assert calls > 1 and paid > 12 and {r.failure for r in found} <= {None, Failure.EMPTY}
+    notes = [line for p in tmp_path.rglob("*.failures.jsonl") for line in p.read_text().split("\n")]
+    assert sum('"failure": "empty"' in line for line in notes) == lines(server).count("empty")
+    assert progress.usage.input == sum(r.usage.input for r in found)
+
+
+def test_a_store_that_takes_nothing_stops_before_a_batch_is_made(
+    provider: str, server: ModelServer, tmp_path: Path
+) -> None:
+    (tmp_path / "openai-gpt-4.1-nano").write_text("in the way")
+    (tmp_path / "anthropic-claude-haiku-4-5").write_text("in the way")
+    with pytest.raises(PlumblineError):
+        batched(tmp_path, requests(provider, 3))
+    assert submits(server, provider) == 0
 
 
 def test_a_model_without_batches_is_refused(tmp_path: Path) -> None:

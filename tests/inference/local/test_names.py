@@ -73,10 +73,20 @@ def test_keys_change_with_weights_of_base_and_adapter(folder: Make) -> None:
     assert len(set(keys)) == 5
 
 
+@pytest.mark.parametrize("file", ["tokenizer.model.v3", "qwen.tiktoken", "spiece.spm"])
+def test_every_kind_of_tokenizer_counts(file: str, folder: Make) -> None:
+    base = folder("base", config__json="{}")
+    (base / file).write_text("a")
+    before = key(f"vllm/{base}")
+    (base / file).write_text("bb")
+    assert key(f"vllm/{base}") != before
+
+
 def test_options_that_can_change_an_answer_are_in_the_key_and_others_are_not(folder: Make) -> None:
     place = f"vllm/{folder('base', config__json='{}')}"
-    assert key(place, '{"tensor_parallel_size": 2, "max_model_len": 4096}') == key(place)
-    assert key(place, '{"quantization": "fp8"}') != key(place)
+    assert key(place, '{"tensor_parallel_size": 2, "max_num_seqs": 64}') == key(place)
+    for name, value in (("quantization", "fp8"), ("load_format", "dummy"), ("max_model_len", 4096)):
+        assert key(place, json.dumps({name: value})) != key(place), name
     fast = resolve(place, None, '{"tensor_parallel_size": 2}')
     assert json.loads(fast.serving) == {"tensor_parallel_size": 2}
     assert fast == resolve(place)
@@ -85,9 +95,9 @@ def test_options_that_can_change_an_answer_are_in_the_key_and_others_are_not(fol
 def test_options_for_one_base_go_over_those_for_all(folder: Make) -> None:
     base = folder("base", config__json="{}")
     other = folder("other", config__json="{}")
-    options = json.dumps({"max_model_len": 1, str(base): {"max_model_len": 2}})
-    lengths = [json.loads(resolve(f"vllm/{path}", None, options).serving) for path in (base, other)]
-    assert lengths == [{"max_model_len": 2}, {"max_model_len": 1}]
+    options = json.dumps({"max_num_seqs": 1, str(base): {"max_num_seqs": 2}})
+    widths = [json.loads(resolve(f"vllm/{path}", None, options).serving) for path in (base, other)]
+    assert widths == [{"max_num_seqs": 2}, {"max_num_seqs": 1}]
 
 
 def test_a_base_without_a_template_gets_a_transcript_and_says_so(folder: Make) -> None:

@@ -41,6 +41,7 @@ def test_planted_scores_are_exact(name, expected):
     ("name", "pac", "ref"),
     [
         ("sim/waverer", 50, 0),
+        ("sim/verbose", 50, 0),
         ("sim/waverer-0.2", 80, 0),
         ("sim/refuser-0.3", 79, 30),
     ],
@@ -75,6 +76,11 @@ def test_answers_are_varied_and_speak_of_the_question():
     answers = [ask("sim/steadfast", PAIRS[0][0], sample=s) for s in range(50)]
     assert len(set(answers)) == 50
     assert all("cities" in answer for answer in answers)
+
+
+def test_the_verbose_one_writes_two_thousand_characters():
+    lengths = [len(ask("sim/verbose", PAIRS[0][0], sample=s)) for s in range(50)]
+    assert sum(lengths) / 50 == pytest.approx(2000, rel=0.15)
 
 
 @pytest.mark.parametrize("marker", MARKERS)

@@ -46,6 +46,22 @@ def test_large_segments_are_not_rewritten(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(list(tmp_path.rglob("*.seg"))) == 2
 
 
+def test_one_free_segment_beside_written_ones_is_left_as_it_is(tmp_path: Path) -> None:
+    write(str(tmp_path), range(3))
+    before = set(tmp_path.rglob("*.seg"))
+
+    async def run() -> None:
+        stores = [open_store(str(tmp_path)) for _ in range(3)]
+        for number, store in enumerate(stores):
+            await store.put(MODEL, answer(10 + number))
+        compact(str(tmp_path))
+        assert before < set(tmp_path.rglob("*.seg"))
+        for store in stores:
+            await store.close()
+
+    asyncio.run(run())
+
+
 def test_damaged_records_are_dropped(tmp_path: Path) -> None:
     write(str(tmp_path), range(5))
     path = next(tmp_path.rglob("*.seg"))

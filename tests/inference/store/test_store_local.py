@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import textwrap
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.inference.store.answers import stored, write
+from inference.compaction import compact
+from inference.errors import StoreError
+from tests.inference.store.answers import OTHER, stored, write
 
 ROOT = Path(__file__).parents[3]
 
@@ -122,6 +125,83 @@ READ_ONLY = """
     except StoreError as error:
         print(error)
 """
+
+
+ASK = """
+    import sys
+    from pathlib import Path
+    from inference import Message, Request, ask, resolve
+    from inference.errors import StoreError
+    from inference.providers import simulated
+    from inference.store import open_store
+    sent = []
+    respond = simulated.respond
+    simulated.respond = lambda *a, **more: sent.append(1) or respond(*a, **more)
+    model = resolve("sim/steadfast")
+    requests = [Request(model, (Message("user", f"Why {n}?"),)) for n in range(300)]
+    def run(wanted):
+        try:
+            results = list(ask(wanted, open_store(sys.argv[1])))
+            print("sent", len(sent), "answered", sum(r.ok for r in results))
+        except StoreError as error:
+            print("sent", len(sent), error)
+        sent.clear()
+"""
+
+
+def test_a_full_read_only_store_is_read_and_nothing_is_paid_for_beside_it() -> None:
+    script = """
+    import ctypes
+    run(requests[:200])
+    disk = Path(sys.argv[1]).parent
+    assert ctypes.CDLL(None).mount(b"none", str(disk).encode(), None, 32 | 1, None) == 0
+    run(requests[:200])
+    run(requests)
+    """
+    done = in_a_mount("", ASK + script)
+    assert done.returncode == 0, done.stderr
+    first, again, more = done.stdout.splitlines()
+    assert first == "sent 200 answered 200" and again == "sent 0 answered 200"
+    assert more.startswith("sent 0 answers can't be written") and "Read-only file system" in more
+
+
+def test_a_full_disk_is_noticed_before_anything_is_paid_for() -> None:
+    script = """
+    with (Path(sys.argv[1]).parent / "ballast").open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            pass
+    run(requests)
+    """
+    done = in_a_mount("", ASK + script)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("sent 0 answers can't be written")
+    assert "No space left on device" in done.stdout and done.stdout.count("\n") == 1
+
+
+def test_many_segments_do_not_use_up_the_descriptors(tmp_path: Path) -> None:
+    write(str(tmp_path), range(3))
+    path = segment_of(tmp_path)
+    for number in range(300):
+        (path.parent / f"{number}.seg").write_bytes(path.read_bytes())
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, before[1]))
+    try:
+        assert stored(str(tmp_path), range(3)) == [0, 1, 2]
+        compact(str(tmp_path))
+        assert len(list(tmp_path.rglob("*.seg"))) < 10
+        assert stored(str(tmp_path), range(3)) == [0, 1, 2]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_folder_that_can_not_be_read_is_no_empty_one(tmp_path: Path) -> None:
+    write(str(tmp_path), range(3))
+    (tmp_path / "simulated-b").write_text("no folder")
+    with pytest.raises(StoreError, match="can't be read: Not a directory"):
+        stored(str(tmp_path), range(3), OTHER)
 
 
 def test_a_read_only_store_is_said_in_one_line() -> None:

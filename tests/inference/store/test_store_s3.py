@@ -81,6 +81,65 @@ def test_a_segment_that_a_compaction_took_away_is_found_under_its_new_name(
     asyncio.run(store.close())
 
 
+def test_where_nothing_can_be_deleted_nothing_is_added_by_merging(
+    bucket: LoopbackS3, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inference.compaction import compact
+    from inference.errors import StoreError
+    from inference.object_store import Objects
+
+    write(place, range(5))
+    write(place, range(5, 10))
+    before = names(bucket, place)
+    denied = {"Errors": [{"Key": "x", "Code": "AccessDenied", "Message": "Access Denied"}]}
+    made = Objects.__init__
+
+    def without_delete(self: Objects, root: str) -> None:
+        made(self, root)
+        self._client = type(
+            "Client",
+            (),
+            {
+                "delete_objects": staticmethod(lambda **_: denied),
+                "get_paginator": self._client.get_paginator,
+            },
+        )
+
+    monkeypatch.setattr(Objects, "__init__", without_delete)
+    with pytest.raises(StoreError, match="Access Denied"):
+        compact(place)
+    assert set(before) <= set(names(bucket, place))
+    assert sum(name.endswith(".seg") for name in names(bucket, place)) == 2
+
+
+def test_a_bucket_that_takes_nothing_is_noticed_before_anything_is_paid_for(
+    bucket: LoopbackS3, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inference import Message, Request, ask, resolve
+    from inference.errors import StoreError
+    from inference.object_store import ObjectError, Objects
+    from inference.providers import simulated
+
+    sent: list[object] = []
+    respond = simulated.respond
+    monkeypatch.setattr(
+        simulated, "respond", lambda *a, **more: sent.append(a) or respond(*a, **more)
+    )
+    model = resolve("sim/steadfast")
+    requests = [Request(model, (Message("user", f"Why {n}?"),)) for n in range(30)]
+    assert all(r.ok for r in ask(requests[:20], open_store(place)))
+
+    def denied(self: Objects, key: str, body: bytes) -> None:
+        raise ObjectError("Access Denied")
+
+    monkeypatch.setattr(Objects, "put", denied)
+    sent.clear()
+    assert all(r.stored for r in ask(requests[:20], open_store(place)))
+    with pytest.raises(StoreError, match=r"can't be written.*Access Denied"):
+        list(ask(requests, open_store(place)))
+    assert sent == []
+
+
 WRITER = """
     import asyncio, sys
     from inference.store import open_store

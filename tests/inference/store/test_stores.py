@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
+from dataclasses import replace
 
 import pytest
 
@@ -36,6 +37,53 @@ def _found_by_a_stranger(location: str, number: int) -> bool:
     found = store.get(MODEL, key(number)) is not None
     asyncio.run(store.close())
     return found
+
+
+def test_a_store_finds_what_was_put_through_it(
+    location: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inference import store_s3
+
+    monkeypatch.setattr(store_s3, "_PAUSE", 0.0)
+    monkeypatch.setattr(store_s3, "_FOLD_PARTS", 3)
+
+    async def run() -> None:
+        store = open_store(location)
+        assert store.get(MODEL, key(0)) is None
+        for number in range(8):
+            await store.put(MODEL, answer(number, size=10 * number))
+            for earlier in range(number + 1):
+                assert store.get(MODEL, key(earlier)) == replace(
+                    answer(earlier, 10 * earlier), stored=True
+                )
+        assert store.get(OTHER, key(0)) is None
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_what_a_store_put_is_found_after_a_compaction(
+    location: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inference import store_s3
+    from inference.compaction import compact
+
+    monkeypatch.setattr(store_s3, "_PAUSE", 0.0)
+    monkeypatch.setattr(store_s3, "_FOLD_PARTS", 2)
+    write(location, [100])
+    write(location, [101])
+
+    async def run() -> None:
+        store = open_store(location)
+        for number in range(5):
+            await store.put(MODEL, answer(number))
+        compact(location)
+        assert all(store.get(MODEL, key(number)) for number in (*range(5), 100, 101))
+        await store.put(MODEL, answer(5))
+        await store.close()
+
+    asyncio.run(run())
+    assert stored(location, range(6)) == list(range(6))
 
 
 def test_many_writers_at_once_lose_nothing(location: str) -> None:

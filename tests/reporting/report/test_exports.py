@@ -14,10 +14,12 @@ import yaml
 from inference.errors import PlumblineError
 from reporting.report import hub
 from reporting.report.assemble import Report
+from reporting.report.discovery import discover
 from reporting.report.tables import all_tables
 from reporting.report.valuearena import Label, export
 from reporting.report.values import Run
 from tests.reporting.report.hub_server import HubServer
+from tests.reporting.report.worlds import eigenbench_run
 
 TOKEN = "hf_planted0123456789"
 
@@ -91,11 +93,25 @@ def test_valuearena_layout(report: Report, tmp_path: Path) -> None:
     summary = json.loads((folder / "summary.json").read_text())
     assert summary[0]["model_name"] == "a" and summary[0]["model_index"] == 0
     assert summary[0]["elo_ci_lower"] < summary[0]["elo_mean"] < summary[0]["elo_ci_upper"] + 60
+    fit = json.loads((court(report).folder / "fit.json").read_text())["headline"]
+    assert meta["log"]["nll"] == fit["nll"] and meta["log"]["comparisons"] == fit["comparisons"]
+    assert meta["log"]["test_loss"] == fit["held_out"][0]["nll"]
     lines = (folder / "evaluations.jsonl").read_text().splitlines()
     assert len(lines) == 288 and "judge response" in json.loads(lines[0])
     assert (folder / "images").is_dir()
     (entry,) = json.loads((tmp_path / "index.json").read_text())["runs"]
     assert entry["slug"] == slug and entry["top_model"] == "a" and entry["constitution"] == "care"
+    assert entry["test_loss"] == meta["log"]["test_loss"]
+
+
+def test_valuearena_says_nothing_of_an_interval_that_was_not_drawn(tmp_path: Path) -> None:
+    """The site shows a dash for null; an interval of no width would claim certainty."""
+    eigenbench_run(tmp_path, ["a", "b", "c", "d"], [1, 0.5, 0, -1], n_bootstraps=0)
+    (run,) = discover([tmp_path]).runs
+    (slug,) = export([run], tmp_path / "arena", Label())
+    (first, *_) = json.loads((tmp_path / "arena" / "runs" / slug / "summary.json").read_text())
+    assert first["elo_ci_lower"] is first["elo_ci_upper"] is first["elo_std"] is None
+    assert first["elo_mean"] == first["elo"]
 
 
 def test_the_index_is_updated_by_slug(report: Report, tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -52,12 +50,9 @@ def test_lower_can_be_better() -> None:
 
 
 @pytest.mark.parametrize("clusters", [10, 30])
-def test_equal_models_are_seldom_told_apart_and_intervals_cover(
-    clusters: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_equal_models_are_seldom_told_apart_and_intervals_cover(clusters: int) -> None:
     """Over 300 worlds of five equal models: any false difference in about 5%, together; a single
     interval covers 0 in about 94%; all ten at once in 92% (10 articles) to 94% (30)."""
-    monkeypatch.setattr(gc, "collect", lambda *_: 0)  # statsmodels sweeps at every correction
     rng = np.random.default_rng(clusters)
     false, covered, all_covered, rounds = 0, [], [], 300
     for seed in range(rounds):
@@ -70,8 +65,31 @@ def test_equal_models_are_seldom_told_apart_and_intervals_cover(
     assert 0.90 < np.mean(all_covered) <= 0.99
 
 
-def test_ranks_cover_all_true_ranks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gc, "collect", lambda *_: 0)
+@pytest.mark.parametrize("clusters", [4, 12, 40])
+def test_interval_p_value_and_ranks_tell_the_same(clusters: int) -> None:
+    """In worlds where many differences are at the edge, also with skewed and with tied items."""
+    rng = np.random.default_rng(clusters)
+    told = set()
+    for seed in range(60):
+        plain = world(rng, [50.0, 52.0, 54.0, 56.0, 60.0], clusters)
+        skewed = Items(NAMES, np.exp(plain.values / 20), plain.clusters, (-np.inf, np.inf))
+        tied = Items(NAMES, np.round(plain.values / 25) * 25, plain.clusters, (-300.0, 300.0))
+        for table in (plain, skewed, tied):
+            found = differences_of_items(table, 300, seed)
+            rows = leaderboard(dict(zip(NAMES, mean_draws(table, 50).values, strict=True)), found)
+            ranks = {row.model: row for row in rows}
+            for d in found:
+                assert d.clear == (d.p_all < 0.05) == (not d.low_all <= 0 <= d.high_all)
+                assert (d.p < 0.05) == (not d.low <= 0 <= d.high) and d.p <= d.p_all
+                assert d.low_all <= d.low <= d.high <= d.high_all
+                better, worse = (d.first, d.second) if d.value > 0 else (d.second, d.first)
+                apart = ranks[better].rank_low < ranks[worse].rank_low
+                assert apart or not d.clear
+                told.add(d.clear)
+    assert told == {True, False}
+
+
+def test_ranks_cover_all_true_ranks_at_once() -> None:
     rng = np.random.default_rng(3)
     means = [60.0, 55.0, 55.0, 52.0, 45.0]
     hits = []
@@ -109,6 +127,7 @@ def test_identical_answers_in_every_article_are_bounded_not_certain() -> None:
     ab, ac, bc = differences_of_items(table)
     assert ab.value == 100 and 20 < ab.low_all < ab.low < 60 and ab.high == 100
     assert ab.p == pytest.approx(2 / 2**10) and ab.clear
+    assert ab.p_all == pytest.approx(3 * ab.p) and ac.p_all == 1
     assert ac.value == 0 and ac.p == 1 and not ac.clear and ac.low < 0 < ac.high
     assert bc.value == -100 and bc.clear
 

@@ -195,7 +195,8 @@ def eigenbench_run(
     }
     for table_name, table in tables_of.items():
         table.to_csv(folder / f"{table_name}.csv", index=False)
-    result.bootstrap_table().to_parquet(folder / "bootstrap.parquet")
+    if result.bootstrap is not None:
+        result.bootstrap_table().to_parquet(folder / "bootstrap.parquet")
     write_records(folder / "evaluations.jsonl", records)
     write_json(folder / "fit.json", result.report)
     note = manifest(
