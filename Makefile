@@ -20,6 +20,7 @@ test: lint
 
 test-slow: $(VENV)/.dev browser
 	$(BIN)/python -m pytest -q -m "slow and not vllm"
+	@$(MAKE) test-vllm
 
 # The tests of the report page skip, and say so, where either part can't be had.
 browser: $(VENV)/.dev
@@ -29,6 +30,16 @@ browser: $(VENV)/.dev
 
 test-vllm: $(VLLM_VENV)/.ready
 	OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest -q -m vllm tests/vllm
+
+# One after another, on a machine with nothing else to do. Not here, since they need more than the
+# project: perf.local_models (the environment of test-vllm), perf.steerability --data <folder>.
+perf: $(VENV)/.dev
+	$(BIN)/python -m perf.inference --repeats 5
+	$(BIN)/python -m perf.pipeline
+	$(BIN)/python -m perf.eigenbench --no-torch
+	$(BIN)/python -m perf.steerability
+	$(BIN)/python -m perf.report
+	$(BIN)/python -m perf.scale
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """CPU seconds of EigenBench's extraction, fit, dimension choice and bootstrap, as Markdown tables.
 
-    python perf/eigenbench.py            # what is measured beside torch needs torch installed
-    python perf/eigenbench.py --no-torch
+    python -m perf.eigenbench            # what is measured beside torch needs torch installed
+    python -m perf.eigenbench --no-torch
 
 Each line is the best of several runs on one thread, against synthetic judgements with planted
 truth: 1,000 scenarios, 8 criteria, one group of 4 each, so 12,000 judge calls and 96,000 verdicts.

@@ -3,7 +3,8 @@
     python -m perf.pipeline
 
 The ideal is the time the requests alone would take: a thousand answers at 128 in flight and 500
-verdicts at 512. What is above it is Metaflow's steps, imports, tables, plots and cards.
+verdicts at 512. What is above it is Metaflow's steps, imports, tables, plots and cards. How much of
+it is Metaflow alone shows in two flows with the same steps and cards and nothing in them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from tests.model_server import ServerProcess
 
 ROOT = Path(__file__).parent.parent
+BARE = ("perf/bare_responses_flow.py", "perf/bare_evaluator_flow.py")
 PAIRS, LATENCY = 500, 0.2
 IDEAL = LATENCY * (math.ceil(2 * PAIRS / 128) + math.ceil(PAIRS / 512))
 
@@ -42,7 +44,7 @@ def run(folder: Path, entry: str, *words: str) -> float:
     subprocess.run(
         [sys.executable, str(ROOT / entry), "run", *words],
         cwd=folder,
-        env=os.environ | {"METAFLOW_DATASTORE_SYSROOT_LOCAL": str(folder)},
+        env=os.environ | {"METAFLOW_DATASTORE_SYSROOT_LOCAL": str(folder), "USERNAME": "perf"},
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.STDOUT,
@@ -57,6 +59,9 @@ def main() -> None:
         ServerProcess(reply="tests.simulated_reply:reply", latency=LATENCY) as server,
     ):
         folder = Path(name)
+        bare = run(folder, "perf/bare_responses_flow.py") + run(
+            folder, "perf/bare_evaluator_flow.py"
+        )
         write_pairs(folder / "pairs.jsonl")
         url = ("--inference_url", server.openai_url)
         responses = run(
@@ -73,6 +78,7 @@ def main() -> None:
     print(f"| evaluator_flow.py | {evaluation:.1f} |")
     print(f"| ideal API time | {IDEAL:.1f} |")
     print(f"| beyond the ideal | {total - IDEAL:.1f} |")
+    print(f"| flows with the same steps and cards and nothing in them | {bare:.1f} |")
 
 
 if __name__ == "__main__":

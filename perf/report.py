@@ -1,7 +1,7 @@
 """How long a report over many runs takes, and how much memory; prints one line a case.
 
-    python perf/report.py
-    python perf/report.py --runs 50 --items 2000
+    python -m perf.report
+    python -m perf.report --runs 50 --items 2000
 
 50 VAL-Bench runs of 2,000 judged pairs each, about 2 KB of text a pair, on the same prompts: 1,225
 paired comparisons a measure. The report is to take under 60 s and 2 GB. Making the runs is not

@@ -1,7 +1,7 @@
 """How long the steerability scorer and a whole run take; prints one line a case.
 
-    python perf/steerability.py
-    python perf/steerability.py --data <folder with the published personas.csv and statements.csv>
+    python -m perf.steerability
+    python -m perf.steerability --data <folder with the published personas.csv and statements.csv>
 
 Scoring a 1,000 x 1,000 matrix with 500 resamples of the personas is to stay under 5 s, and a run of
 the flow on 40 personas of the published data with a simulated model, ten statements a request,
