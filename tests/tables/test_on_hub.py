@@ -45,7 +45,9 @@ class Hub(BaseHTTPRequestHandler):
             self._send(
                 200, found, X_Repo_Commit="0" * 40, ETag='"e"', X_Linked_Size=str(len(found))
             )
-        else:  # the repository's tree
+        elif "/tree/" not in self.path:
+            self._send(404, {"error": self.path})
+        else:
             oid = "0" * 40
             names = self.files
             self._send(200, [{"type": "file", "path": n, "oid": oid, "size": 1} for n in names])
