@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference.secrets import hub_token
+from tables.files import read_file
 from tables.located import located, remote_root
 from tables.on_hub import MANIFEST, WORK_FILE, check_hub, notes_of, push
 from tables.on_s3 import (
@@ -28,6 +29,7 @@ from tables.on_s3 import (
     read_json,
     upload_folder,
 )
+from tables.saved import plain_table, read_saved
 from tables.staging import name_beside, put_in_place, staged_beside
 
 if TYPE_CHECKING:
@@ -40,7 +42,6 @@ UPLOADING = "plumbline-uploading.json"
 """Stands beside an upload to S3 until it is complete, and names its work."""
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _HINT = "; a remote task does not see a folder of the launcher: copy it to s3:// and give that"
-_FILE_KINDS = {".jsonl", ".json", ".csv", ".parquet", ".arrow"}
 
 
 class OtherWork(BadPlace):
@@ -77,7 +78,7 @@ def read_table(where: str, split: str = "train") -> pa.Table:
         BadPlace: one line that names the place and what to do.
     """
     if where.startswith("builtin:"):
-        return _read_file(_builtin(where), where)
+        return read_file(_builtin(where), where)
     if where.startswith("s3://"):
         return _read_local(_whole(fetched(where), where), split)
     if is_folder(where):
@@ -111,116 +112,15 @@ def _read_local(path: Path, split: str) -> pa.Table:
     if not path.exists():
         raise BadPlace(f"there is no dataset at {path}")
     if path.is_file():
-        return _read_file(path, str(path))
-    table = _mapped(path)
-    return _loaded(path, split) if table is None else table
-
-
-def _mapped(folder: Path) -> pa.Table | None:
-    """The Arrow files of a dataset that was saved whole; None for a folder of any other kind.
-
-    `load_from_disk` maps the same files, but takes half a second to import, in every task.
-    """
-    import pyarrow as pa
-
-    try:
-        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-        names = [Path(part["filename"]).name for part in state["_data_files"]]
-        tables = [_stream(folder / name) for name in names]
-        table = pa.concat_tables(tables)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return _few_chunks(table)
-
-
-def _stream(path: Path) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
-
-
-def _loaded(path: Path, split: str) -> pa.Table:
-    """A folder with several splits, or one that can't be read."""
-    from datasets import Dataset, DatasetDict, load_from_disk
-
-    try:
-        loaded = load_from_disk(str(path))
-    except Exception as error:
-        raise BadPlace(f"{path} can't be read as a dataset: {line_of(error)}") from None
-    if isinstance(loaded, DatasetDict):
-        loaded = _pick(loaded, split, str(path))
-    assert isinstance(loaded, Dataset)
-    return _plain_table(loaded)
-
-
-def _read_file(path: Path, where: str) -> pa.Table:
-    from pyarrow import csv, feather, parquet
-
-    if path.suffix not in _FILE_KINDS:
-        raise BadPlace(f"{where} is no dataset file; known are {', '.join(sorted(_FILE_KINDS))}")
-    try:
-        match path.suffix:
-            case ".csv":
-                return _in_utf8(
-                    csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True))
-                )
-            case ".parquet":
-                return parquet.read_table(path)
-            case ".arrow":
-                return feather.read_table(path)
-            case ".json":
-                return _of_records(json.loads(path.read_text(encoding="utf-8-sig")))
-            case _:
-                # Not splitlines: JSON text may hold U+2028 and its like, which end no record.
-                lines = path.read_text(encoding="utf-8-sig").split("\n")
-                return _of_records([json.loads(line) for line in lines if line.strip()])
-    except Exception as error:
-        # Whatever Arrow, JSON or the disk has to say of somebody else's file.
-        raise BadPlace(f"{where} can't be read: {line_of(error)}") from None
-
-
-def _in_utf8(table: pa.Table) -> pa.Table:
-    """The table of a CSV, whose texts Arrow takes for bytes where they are in another encoding."""
-    import pyarrow as pa
-
-    for column in table.schema:
-        if pa.types.is_binary(column.type):
-            raise ValueError(f"column '{column.name}' is not UTF-8; save the file as UTF-8")
-    return table
-
-
-def _of_records(records: Any) -> pa.Table:
-    """A table with the columns of every record; Arrow alone would take those of the first."""
-    import pyarrow as pa
-
-    if not isinstance(records, list):
-        raise ValueError("it is no list of objects")
-    for row, record in enumerate(records):
-        if not isinstance(record, dict):
-            raise ValueError(f"row {row} is no object, but {record!r:.40}")
-    names = list(dict.fromkeys(name for record in records for name in record))
-    return pa.table({name: _column_of(records, name) for name in names})
-
-
-def _column_of(records: list[dict[str, Any]], name: str) -> pa.Array:
-    """One column of the records, null where one lacks it.
-
-    Raises:
-        ValueError: naming the column, whose values are of several types.
-    """
-    import pyarrow as pa
-
-    try:
-        return pa.array([record.get(name) for record in records])
-    except (pa.ArrowException, OverflowError, UnicodeError) as error:
-        raise ValueError(f"column '{name}': {line_of(error)}") from None
+        return read_file(path, str(path))
+    return read_saved(path, split)
 
 
 def _read_hub(where: str, split: str) -> pa.Table:
     from datasets import load_dataset
 
     try:
-        return _plain_table(load_dataset(where, split=split, token=hub_token()))
+        return plain_table(load_dataset(where, split=split, token=hub_token()))
     except Exception as error:
         raise BadPlace(
             f"the Hub dataset {where} (split {split}) can't be loaded: {line_of(error)}; "
@@ -237,26 +137,6 @@ def _fetched_for_remote(where: str) -> Path:
             f"a remote task does not see {where} on the launcher, and {error}; "
             f"copy it there (aws s3 cp --recursive {where} s3://...) and give the s3:// place"
         ) from None
-
-
-def _pick(splits: datasets.DatasetDict, split: str, where: str) -> datasets.Dataset:
-    if split in splits:
-        return splits[split]
-    if len(splits) == 1:
-        return next(iter(splits.values()))
-    raise BadPlace(f"{where} has no split '{split}'; it has: {', '.join(splits)}")
-
-
-def _plain_table(dataset: datasets.Dataset) -> pa.Table:
-    """The Arrow table behind a dataset, its row selection (if any) applied."""
-    if dataset._indices is not None:
-        dataset = dataset.flatten_indices()
-    return _few_chunks(dataset.data.table)
-
-
-def _few_chunks(table: pa.Table) -> pa.Table:
-    """An empty table with one empty chunk a column, where it may have none."""
-    return table.combine_chunks() if table.num_rows == 0 else table
 
 
 # Writing --------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
+from datasets import Dataset, DatasetDict
 
 from tables.places import (
     BadPlace,
@@ -39,6 +40,37 @@ def test_write_and_read_back(tmp_path: Path) -> None:
     assert work_of(Path(where)) == "w1"
     write_table(TABLE.slice(0, 1), where, work="w1")
     assert read_table(where).num_rows == 1
+
+
+def test_a_dataset_saved_in_several_files(tmp_path: Path) -> None:
+    rows = pa.table({"a": list(range(10))})
+    Dataset(rows).save_to_disk(tmp_path / "ds", num_shards=3)
+    assert read_table(str(tmp_path / "ds"))["a"].to_pylist() == list(range(10))
+
+
+def test_the_split_of_a_folder_with_several(tmp_path: Path) -> None:
+    splits = {"train": Dataset(TABLE), "test": Dataset(TABLE.slice(1))}
+    DatasetDict(splits).save_to_disk(tmp_path / "ds")
+    assert read_table(str(tmp_path / "ds"), "test")["a"].to_pylist() == [2]
+    with pytest.raises(BadPlace, match="no split 'dev'; it has: train, test"):
+        read_table(str(tmp_path / "ds"), "dev")
+
+
+def test_a_dataset_with_half_a_file_is_one_line(tmp_path: Path) -> None:
+    write_table(TABLE, str(tmp_path / "ds"), work="w")
+    (file,) = (tmp_path / "ds").glob("*.arrow")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(BadPlace, match="ds can't be read as a dataset"):
+        read_table(str(tmp_path / "ds"))
+
+
+def test_a_dataset_never_leaves_its_folder(tmp_path: Path) -> None:
+    for name in ("ds", "other"):
+        write_table(TABLE, str(tmp_path / name), work="w")
+    state = tmp_path / "ds/state.json"
+    state.write_text(state.read_text().replace("data-0", "../other/data-0"))
+    with pytest.raises(BadPlace, match="a file outside of it"):
+        read_table(str(tmp_path / "ds"))
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "parquet"])
