@@ -12,10 +12,12 @@ from benchmarks.gaps import Asker, Filled
 from flows.asking_parameters import AskingParameters
 from flows.failures import check_failures, worth_another_try
 from flows.manifest import merge_usage, usage_entry
+from flows.parent import is_remote
 from flows.spending import NOTHING, Paid, Spending
 from inference import AskOptions, Failure, Progress, Request, Result, ask
 from inference.batch_api import ask_in_batches
 from inference.local import announce, engine_reports
+from inference.options import GRACE
 from inference.progress import TerminalBar
 from inference.store import open_store
 from tables.located import located
@@ -23,6 +25,9 @@ from tables.spill import Spill
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+REMOTE_GRACE = 20.0
+"""Seconds for what is in flight when a remote task is taken away; AWS Batch kills after thirty."""
 
 
 class Part(SimpleNamespace):
@@ -110,6 +115,7 @@ class AskingFlow(AskingParameters):
         return AskOptions(
             batch_size=self.batch_size,
             timeout=self.request_timeout,
+            grace=REMOTE_GRACE if is_remote() else GRACE,
             requests_per_minute=share(self.requests_per_minute * models),
             tokens_per_minute=share(self.tokens_per_minute * models),
             max_cost=paid.left(self.max_cost, shards) if self.max_cost else None,

@@ -103,6 +103,7 @@ class Endpoint:
         self._opening = Opening()
         self._timer: asyncio.TimerHandle | None = None
         self._giving_up = GivingUp()
+        self._stopped = False
 
     def put(self, item: Item) -> None:
         """Queue a request and send what may be sent."""
@@ -111,6 +112,8 @@ class Endpoint:
 
     def pump(self) -> None:
         """Send what may be sent now; where a wait is needed, come back when it is over."""
+        if self._stopped:
+            return
         try:
             while self._again or self._queue:
                 if self._giving_up.because or not self._may_send(self._again or self._queue):
@@ -280,6 +283,7 @@ class Endpoint:
 
     def stop(self) -> None:
         """Send nothing more and forget what waits; what is in flight stays in `tasks`."""
+        self._stopped = True
         self._let_go()
         if self._timer is not None:
             self._timer.cancel()

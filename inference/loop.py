@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
 from inference.budget import Budget
 from inference.endpoint import Endpoint, Item
+from inference.errors import StoreError
 from inference.models import ModelRef
 from inference.options import AskOptions
 from inference.progress import Progress
@@ -104,13 +106,15 @@ class Loop:
             await asyncio.sleep(LINGER)
 
     async def close(self) -> None:
-        """Stop sending, keep what has come, let go of everything."""
+        """Stop sending, keep what comes, let go of everything."""
         for endpoint in self._endpoints.values():
             endpoint.stop()
-        tasks = [*self._helpers, *(t for e in self._endpoints.values() for t in e.tasks)]
-        for task in tasks:
+        for helper in self._helpers:
+            helper.cancel()
+        await self._come_home()
+        for task in self._in_flight():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._helpers, *self._in_flight(), return_exceptions=True)
         try:
             for endpoint in self._endpoints.values():
                 await _close_quietly(endpoint)
@@ -118,12 +122,28 @@ class Loop:
             await self.store.close()
         self._tell()
 
+    async def _come_home(self) -> None:
+        """Wait for what is in flight, as far as it can be kept: it is paid for."""
+        full, in_flight = self.store.full, self._in_flight()
+        if not in_flight or (isinstance(self.error, StoreError) and not full):
+            return
+        if full:
+            log.warning("waiting for %d answers in flight: for these there is room", len(in_flight))
+        with contextlib.suppress(asyncio.CancelledError):  # a second Ctrl-C ends the wait
+            seconds = self.options.timeout if full else self.options.grace
+            await asyncio.wait(in_flight, timeout=seconds)
+
+    def _in_flight(self) -> list[asyncio.Task[None]]:
+        return [task for endpoint in self._endpoints.values() for task in endpoint.tasks]
+
     def finish(self, item: Item, result: Result) -> None:
         """An item has ended: fill every place that waits for it."""
         self._under_way.pop(item.request.key_for(0), None)
         for number, place in enumerate(item.places):
             self._done[place] = result if number == 0 else replace(result, usage=Usage())
             self.progress.count(result)
+        if self.store.full is not None:
+            self.fail(self.store.full)
         self._change.set()
         self._room.set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import mmap
 import os
@@ -11,36 +12,60 @@ from pathlib import Path
 import numpy as np
 
 from inference import segment_index
+from inference.errors import StoreError
 from inference.group_commit import GroupCommit, Written
+from inference.reserve import Reserve
 from inference.store import write_error, writer_name
 
 PAUSE = 0.004
 """Lets more answers share the fsync; it is far below any model's latency."""
 ENOUGH = 512
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class SegmentWriter:
-    """Appends to one new file, on which it holds a shared lock as long as it lives."""
+    """Appends to one new file, on which it holds a shared lock as long as it lives.
+
+    Attributes:
+        full: why nothing more should be asked: the disk is full, and what is written now goes where
+            space had been set aside for it. None while all is well.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self.full: StoreError | None = None
         self.commits = GroupCommit(self._write, PAUSE, ENOUGH)
         self._folder = folder
         self._path = folder / f"{writer_name()}.seg"
         self._file: int | None = None
         self._good = 0
         self._files: dict[Path, int] = {}
+        self._reserve: Reserve | None = None
 
     def _write(self, data: bytes) -> Written[int]:
+        try:
+            return self._kept(data)
+        except OSError as error:
+            problem = write_error(self._folder, error.strerror or str(error))
+            if error.errno not in _NO_SPACE or not (self._reserve and self._reserve.release()):
+                raise problem from None
+        self.full = problem
+        try:
+            return self._kept(data)
+        except OSError:
+            raise problem from None
+
+    def _kept(self, data: bytes) -> Written[int]:
         try:
             if self._file is None:
                 self._file = self._files[self._path] = self._create()
             return Written(self._file, self._append(self._file, data))
-        except OSError as error:
+        except OSError:
             self._abandon()
-            raise write_error(self._folder, error.strerror or str(error)) from None
+            raise
 
     def _create(self) -> int:
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._reserve = self._reserve or Reserve(self._folder)
         while True:
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_EXCL
             file = os.open(self._path, flags, 0o666)
@@ -80,6 +105,8 @@ class SegmentWriter:
                     write_index(path)
                 os.close(file)
             self._files.clear()
+            if self._reserve is not None:
+                self._reserve.release()
 
 
 def segments_in(folder: Path) -> list[Path]:

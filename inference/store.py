@@ -28,6 +28,11 @@ DEFAULT_ROOT = "local_data/store"
 class Store(Protocol):
     """Where answers are kept. Not safe for several threads; safe for several processes."""
 
+    @property
+    def full(self) -> StoreError | None:
+        """Why no more should be asked, where what is in flight can still be kept; else None."""
+        ...
+
     def get(self, model: ModelRef, key: str) -> Result | None:
         """The stored answer to the request with this key, if there is one."""
         ...

@@ -36,6 +36,11 @@ class LocalStore:
         except OSError as error:
             raise StoreError(f"the response store {root} can't be made: {error.strerror}") from None
 
+    @property
+    def full(self) -> StoreError | None:
+        """See `Store.full`."""
+        return next((p.full for p in self._partitions.values() if p.full), None)
+
     def get(self, model: ModelRef, key: str) -> Result | None:
         """See `Store.get`."""
         return self._partition(model).get(key)
@@ -82,6 +87,10 @@ class _Partition:
         self._writer: SegmentWriter | None = None
         self._journal: Any = None
         self._load()
+
+    @property
+    def full(self) -> StoreError | None:
+        return None if self._writer is None else self._writer.full
 
     def _load(self) -> None:
         """Index every segment; begin again when a compaction took one away meanwhile."""

@@ -46,6 +46,11 @@ class S3Store:
         self._last_words = LastWords(self._flush_now)
         self._is_writable = False
 
+    @property
+    def full(self) -> None:
+        """See `Store.full`: object storage is never full."""
+        return None
+
     def get(self, model: ModelRef, key: str) -> Result | None:
         """See `Store.get`."""
         return self._partition(model).get(key)

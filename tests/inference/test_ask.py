@@ -413,7 +413,9 @@ def test_an_error_in_the_requests_reaches_the_caller_and_keeps_what_came(
 
 
 class _Full:
-    """A store whose disk is full after some answers."""
+    """A store whose disk is full after some answers, with no space set aside."""
+
+    full = None
 
     def __init__(self, root: Path, room: int, journal_too: bool) -> None:
         self.inner, self.room, self.journal_too = open_store(str(root)), room, journal_too

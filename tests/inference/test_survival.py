@@ -63,7 +63,7 @@ def test_what_was_stored_is_not_asked_again(number: int, tmp_path: Path) -> None
         assert not again & safe
         assert len(after) <= COUNT - given, "what the caller was given is never paid for again"
         if number == signal.SIGTERM:
-            assert len(again & answered) <= 16, "only what was in flight"
+            assert not again & answered, "what was in flight came home"
         assert len({e.key for e in server.log.entries if e.outcome == "ok"}) == COUNT
 
 
@@ -72,10 +72,8 @@ def test_sigterm_ends_a_run_that_hangs(tmp_path: Path) -> None:
         process = start(server, tmp_path)
         while not server.log.entries:
             time.sleep(0.05)
-        begun = time.monotonic()
         process.terminate()
         assert process.wait(10) == 143
-        assert time.monotonic() - begun < 3
 
 
 def test_two_processes_that_ask_the_same_lose_nothing(tmp_path: Path) -> None:

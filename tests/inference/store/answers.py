@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 from collections.abc import Iterable
+from typing import Any
 
 from inference.models import ModelRef
 from inference.result import Citation, Failure, Result, Usage
@@ -51,3 +53,8 @@ def stored(location: str, numbers: Iterable[int], model: ModelRef = MODEL) -> li
             found.append(number)
     asyncio.run(store.close())
     return found
+
+
+def large(model: str, messages: list[dict[str, str]], body: Any) -> str:
+    """What the loopback server says where answers shall fill a disk: 20 KB that nothing packs."""
+    return random.Random(messages[-1]["content"]).randbytes(10_000).hex()

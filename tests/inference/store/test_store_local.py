@@ -13,6 +13,7 @@ import pytest
 from inference.compaction import compact
 from inference.errors import StoreError
 from tests.inference.store.answers import OTHER, stored, write
+from tests.model_server import ServerProcess
 
 ROOT = Path(__file__).parents[3]
 
@@ -67,13 +68,13 @@ def test_garbage_is_no_segment(tmp_path: Path) -> None:
     assert stored(str(tmp_path), range(5)) == list(range(5))
 
 
-def in_a_mount(options: str, script: str) -> subprocess.CompletedProcess[str]:
+def in_a_mount(options: str, script: str, size: str = "2m") -> subprocess.CompletedProcess[str]:
     """Run a script with a small file system of its own at ./disk; skip where that can't be made."""
     if subprocess.run(["unshare", "-Urm", "true"], capture_output=True).returncode:
         pytest.skip("no mount namespaces here")
     shell = f"""
         set -e
-        work=$(mktemp -d); mkdir $work/disk; mount -t tmpfs -o size=2m none $work/disk
+        work=$(mktemp -d); mkdir $work/disk; mount -t tmpfs -o size={size} none $work/disk
         mkdir $work/disk/store
         {options}
         exec "{sys.executable}" -c "$1" "$work/disk/store"
@@ -114,6 +115,31 @@ def test_a_full_disk_is_said_in_one_line_and_loses_nothing() -> None:
     assert "can't be written" in message and "No space left on device" in message
     assert "resume" in message
     assert (kept, again) == ("kept 10", "again 10")
+
+
+OUT_OF_ROOM = """
+    import sys
+    from inference import AskOptions, Message, Request, ask, resolve
+    from inference.errors import StoreError
+    from inference.store import open_store
+    model = resolve("m", "{url}")
+    requests = [Request(model, (Message("user", f"question {{n}}"),)) for n in range(1000)]
+    try:
+        list(ask(requests, open_store(sys.argv[1]), AskOptions(batch_size=32)))
+    except StoreError as error:
+        print(error)
+    store = open_store(sys.argv[1])
+    print(sum(store.get(model, request.key) is not None for request in requests))
+"""
+
+
+def test_what_is_in_flight_when_the_disk_fills_up_is_kept() -> None:
+    with ServerProcess(reply="tests.inference.store.answers:large", latency=0.3) as server:
+        done = in_a_mount("", OUT_OF_ROOM.format(url=server.openai_url), size="8m")
+        assert done.returncode == 0, done.stderr
+        message, kept = done.stdout.splitlines()
+        assert "No space left on device" in message and "waiting for" in done.stderr
+        assert 32 < int(kept) == server.stats()["requests"] < 1000
 
 
 READ_ONLY = """

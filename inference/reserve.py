@@ -1,0 +1,43 @@
+"""Disk space set aside, given back when the disk is full: for answers that are paid for by then."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+_SIZES = (4 * 2**20, 512 * 2**10)
+"""Bytes: as much as hundreds of answers in flight may need; less where there is less."""
+
+
+class Reserve:
+    """A file without a name: however the process ends, the space is free again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file: int | None = None
+        for size in _SIZES:
+            with contextlib.suppress(OSError):
+                self._file = _file_of(folder, size)
+                return
+
+    def release(self) -> bool:
+        """Give the space back; False where none was set aside, or it is back already."""
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
+        return file is not None
+
+
+def _file_of(folder: Path, size: int) -> int:
+    file, name = tempfile.mkstemp(prefix=".reserve-", dir=folder)
+    Path(name).unlink()
+    try:
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            os.posix_fallocate(file, 0, size)
+        else:
+            os.write(file, os.urandom(size))
+    except OSError:
+        os.close(file)
+        raise
+    return file
