@@ -145,18 +145,21 @@ def order_bias(analysis: Analysis, caption: Caption) -> Figure:
         left.axvline(0, color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
         left.set_xlabel("Order bias (log-odds for the first)")
         _name_rows(left, table["model"])
-        consistency = 100 * table["consistency"].to_numpy(dtype=float)
-        ties = 100 * table["tie_rate"].to_numpy(dtype=float)
-        right.plot(consistency, rows, "o", color=style.GREEN, markersize=4.5, label="consistent")
-        right.plot(
-            ties,
-            rows,
-            "s",
-            color=style.ORANGE,
-            markersize=4.5,
-            markerfacecolor="white",
-            label="ties",
+        looks = (
+            ("consistency", "consistent", style.GREEN, "o", -0.13),
+            ("tie_rate", "ties", style.ORANGE, "s", 0.13),
         )
+        for name, label, color, marker, aside in looks:
+            style.draw_intervals(
+                right,
+                [row + aside for row in rows],
+                _percent_bars(table, name),
+                color=color,
+                marker=marker,
+                label=label,
+                horizontal=True,
+                hollow=marker == "s",
+            )
         right.set_xlim(-4, 104)
         right.set_xlabel("Judgements (%)")
         style.legend_above(right, columns=2)
@@ -256,6 +259,11 @@ def _error_bars(analysis: Analysis | RatingAnalysis) -> str:
 def _bars(table: pd.DataFrame, value: str, low: str, high: str) -> list[Bar]:
     columns = (table[name].to_numpy(dtype=float) for name in (value, low, high))
     return [Bar(*row) for row in zip(*columns, strict=True)]
+
+
+def _percent_bars(table: pd.DataFrame, name: str) -> list[Bar]:
+    ends = 100 * table[[name, f"{name}_low", f"{name}_high"]].astype(float)
+    return [Bar(*row) for row in ends.to_numpy()]
 
 
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:

@@ -212,17 +212,26 @@ def _with_ends(row: pd.Series, name: str) -> str:
 def _judge_lines(analysis: Analysis) -> list[str]:
     table = analysis.judges
     width = max(5, *(len(str(name)) for name in table["model"]))
-    lines = [f"  {'judge':<{width}}  order bias (log-odds for the first)  consistent  ties  read"]
+    lines = [
+        f"  {'judge':<{width}}  order bias (log-odds for the first)  "
+        f"{'consistent':<16}  {'ties':<16}  read"
+    ]
     for row in table.itertuples():
         bias = style.with_interval(
             Bar(row.order_bias, row.order_bias_low, row.order_bias_high), digits=2
         )
-        shares = (row.consistency, row.tie_rate, row.coverage)
-        consistent, ties, read = (
-            f"{style.number(100 * share, 0)}{'%' if share == share else ''}" for share in shares
-        )
-        lines.append(f"  {row.model:<{width}}  {bias:<35}  {consistent:>10}  {ties:>4}  {read:>4}")
+        consistent = _share(row.consistency, row.consistency_low, row.consistency_high)
+        ties = _share(row.tie_rate, row.tie_rate_low, row.tie_rate_high)
+        read = _share(row.coverage)
+        lines.append(f"  {row.model:<{width}}  {bias:<35}  {consistent:<16}  {ties:<16}  {read:>4}")
     return lines
+
+
+def _share(value: float, low: float = np.nan, high: float = np.nan) -> str:
+    """A share in percent with its interval, as in 91% (87 to 95)."""
+    whole, *ends = (style.number(100 * share, 0) for share in (value, low, high))
+    unit = "%" if value == value else ""
+    return f"{whole}{unit} ({ends[0]} to {ends[1]})" if low == low else f"{whole}{unit}"
 
 
 def _coverage_lines(outcome: Outcome) -> list[str]:

@@ -1,4 +1,4 @@
-"""Both orders of a pair: pairing transposed rows, the published tie rule, each judge's order bias.
+"""Both orders of a pair: pairing transposed rows, and the published tie rule.
 
 EigenBench, Chang et al., arXiv 2509.01938. Every pair is judged in both orders. Where a judge
 prefers the same *position* twice, the published procedure turns both rows into ties. That treats
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from benchmarks.eigenbench.comparisons import FIRST, SECOND, TIE
+from benchmarks.eigenbench.comparisons import TIE
 
 _CALL = ["criterion", "scenario_index", "judge"]
 
@@ -55,38 +55,3 @@ def inconsistent_as_ties(rows: pd.DataFrame) -> pd.DataFrame:
     outcome[forward[same_position]] = TIE
     outcome[reverse[same_position]] = TIE
     return rows.assign(outcome=outcome)
-
-
-def order_statistics(rows: pd.DataFrame, num_models: int) -> pd.DataFrame:
-    """How each judge treats position, from the raw rows; one row per judge.
-
-    Returns
-    -------
-    `judge`; `rows`; `first_rate`: share of the first position among decided rows; `tie_rate`;
-    `order_pairs`: rows judged in both orders, as pairs; `consistency`: share of those pairs where
-    the verdict names the same response (or a tie) in both orders. NaN where there is nothing to
-    count.
-    """
-    judge, outcome = rows["judge"].to_numpy(), rows["outcome"].to_numpy()
-    first, second, ties = (
-        np.bincount(judge[outcome == code], minlength=num_models) for code in (FIRST, SECOND, TIE)
-    )
-    forward, reverse = pair_orders(rows)
-    swapped = np.array([TIE, SECOND, FIRST])[outcome[reverse]]
-    pairs = np.bincount(judge[forward], minlength=num_models)
-    agreeing = np.bincount(judge[forward[outcome[forward] == swapped]], minlength=num_models)
-    total = first + second + ties
-    return pd.DataFrame(
-        {
-            "judge": np.arange(num_models),
-            "rows": total,
-            "first_rate": _ratio(first, first + second),
-            "tie_rate": _ratio(ties, total),
-            "order_pairs": pairs,
-            "consistency": _ratio(agreeing, pairs),
-        }
-    )
-
-
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)

@@ -63,12 +63,12 @@ class Analysis:
         trust_matrix.csv: `judge`, then one column per model; rows sum to 1.
     judges
         judges.csv: model, order_bias (log-odds for the first position), order_bias_low,
-        order_bias_high (missing for a judge of a single scenario), first_rate, consistency,
-        order_pairs, tie_rate, log_lambda, records, rows, coverage, max_elo_change_without,
-        scenarios.
+        order_bias_high (missing for a judge of a single scenario), first_rate, tie_rate and
+        consistency with _low and _high over scenarios, order_pairs, log_lambda, records, rows,
+        coverage, max_elo_change_without, scenarios.
     criteria
         Per-criterion scores if lenses are separate: criterion (from 1), model, elo, elo_low,
-        elo_high, trust. Empty otherwise.
+        elo_high, trust, trust_low, trust_high. Empty otherwise.
     reasons
         reasons.csv: reason, records, rows_lost, meaning.
     elo_by_dim

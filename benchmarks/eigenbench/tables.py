@@ -12,9 +12,9 @@ from benchmarks.eigenbench.bootstrap import Bootstrap, interval, probability_abo
 from benchmarks.eigenbench.comparisons import Extraction
 from benchmarks.eigenbench.estimate import Damp, Estimate
 from benchmarks.eigenbench.gauge import fix_gauge
-from benchmarks.eigenbench.orders import order_statistics
+from benchmarks.eigenbench.judge_rates import RATES, judge_rates
 from benchmarks.eigenbench.trust import elo as to_elo
-from benchmarks.eigenbench.trust import stationary
+from benchmarks.eigenbench.trust import stationary, to_trust
 
 REASON_COLUMNS = ["reason", "records", "rows_lost", "meaning"]
 COMPANION_ENDS = [
@@ -26,7 +26,9 @@ SPREAD_COLUMNS = [
     *("elo_mean", "elo_sd", "elo_low", "elo_high", "rank_low", "rank_high"),
     *COMPANION_ENDS,
 ]
-CRITERION_COLUMNS = ["criterion", "model", "elo", "elo_low", "elo_high", "trust"]
+CRITERION_COLUMNS = ["criterion", "model", "elo", "elo_low", "elo_high"]
+CRITERION_COLUMNS += ["trust", "trust_low", "trust_high"]
+ENDS = ("", "_low", "_high")
 
 
 def summary_table(
@@ -103,7 +105,7 @@ def judge_table(
 ) -> pd.DataFrame:
     """One row per judge, in spec order (see `Analysis.judges`)."""
     n = len(models)
-    statistics = order_statistics(rows, n)
+    statistics = judge_rates(rows, n)
     low = high = np.full(n, np.nan)
     if resampled is not None and result.fit.form.position_bias:
         low, high = resampled.bias_interval()
@@ -125,10 +127,8 @@ def judge_table(
             "order_bias": np.where(judged, order_bias, np.nan),
             "order_bias_low": np.where(judged, low, np.nan),
             "order_bias_high": np.where(judged, high, np.nan),
-            "first_rate": statistics["first_rate"],
-            "consistency": statistics["consistency"],
+            **{f"{rate}{end}": statistics[f"{rate}{end}"] for rate in RATES for end in ENDS},
             "order_pairs": statistics["order_pairs"],
-            "tie_rate": statistics["tie_rate"],
             "log_lambda": np.where(judged & result.fit.form.ties, log_lambda, np.nan),
             "records": records,
             "rows": statistics["rows"],
@@ -157,6 +157,8 @@ def criterion_table(
         low.ravel(),
         high.ravel(),
         trust.ravel(),
+        to_trust(low, n).ravel(),
+        to_trust(high, n).ravel(),
     )
     return pd.DataFrame(dict(zip(CRITERION_COLUMNS, columns, strict=True)))
 

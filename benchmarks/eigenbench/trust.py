@@ -124,6 +124,11 @@ def elo(trust: np.ndarray) -> np.ndarray:
         return 1500 + 400 * np.log10(trust.shape[-1] * trust)
 
 
+def to_trust(elos: np.ndarray, num_models: int) -> np.ndarray:
+    """The trust t behind each Elo among N models: the inverse of `elo`."""
+    return 10 ** ((elos - 1500) / 400) / num_models
+
+
 def uniform_judges(matrix: np.ndarray) -> np.ndarray:
     """Trust when every judge weighs the same: the column means of T (..., N, N)."""
     return matrix.mean(axis=-2)

@@ -37,7 +37,7 @@ def intervals(rows: Rows, measure: Measure, models: Sequence[str]) -> Spec:
     """
     x = _x(measure, _ends(rows, measure))
     y = {"field": "model", "type": "nominal", "sort": list(models), "title": None}
-    tips = [_tip("model", "Model"), *_value_tips(measure)]
+    tips = [tip("model", "Model"), *_value_tips(measure)]
     layers: list[Spec] = [
         {
             "mark": {"type": "rule", "strokeWidth": 2},
@@ -55,12 +55,12 @@ def intervals(rows: Rows, measure: Measure, models: Sequence[str]) -> Spec:
     ]
     if measure.chance is not None:
         layers.insert(0, _line_at(measure.chance, "chance", x))
-    return _spec({"layer": layers}, rows, ROW * len(models))
+    return spec_of({"layer": layers}, rows, ROW * len(models))
 
 
 def forest(differences: Sequence[Difference], measure: Measure) -> Spec:
     """Differences between models: its own interval thick, the one for all comparisons thin."""
-    cut = _common_prefix([name for d in differences for name in (d.first, d.second)])
+    cut = common_prefix([name for d in differences for name in (d.first, d.second)])
     rows = [
         {
             "pair": f"{d.first[cut:]} \u2212 {d.second[cut:]}",
@@ -90,13 +90,13 @@ def forest(differences: Sequence[Difference], measure: Measure) -> Spec:
         "legend": {"orient": "top", "columns": 2},
     }
     tips = [
-        _tip("pair", "Difference"),
-        _tip("value", "Value", measure.digits),
-        _tip("low", "95% from", measure.digits),
-        _tip("high", "to", measure.digits),
-        _tip("low_all", "all together from", measure.digits),
-        _tip("high_all", "to ", measure.digits),
-        _tip("p", "p, all together", 3),
+        tip("pair", "Difference"),
+        tip("value", "Value", measure.digits),
+        tip("low", "95% from", measure.digits),
+        tip("high", "to", measure.digits),
+        tip("low_all", "all together from", measure.digits),
+        tip("high_all", "to ", measure.digits),
+        tip("p", "p, all together", 3),
     ]
     shared = {"y": y, "color": color, "tooltip": tips}
     layers = [
@@ -114,7 +114,7 @@ def forest(differences: Sequence[Difference], measure: Measure) -> Spec:
             "encoding": {**shared, "x": {**x, "field": "value"}},
         },
     ]
-    return _spec({"layer": layers}, rows, 20 * len(rows))
+    return spec_of({"layer": layers}, rows, 20 * len(rows))
 
 
 def outcomes(rows: Rows, models: Sequence[str]) -> Spec:
@@ -145,10 +145,10 @@ def outcomes(rows: Rows, models: Sequence[str]) -> Spec:
             },
             "order": {"field": "order", "type": "quantitative"},
             "opacity": _chosen_else_faint(),
-            "tooltip": [_tip("model", "Model"), _tip("outcome", "Outcome"), _tip("value", "%", 1)],
+            "tooltip": [tip("model", "Model"), tip("outcome", "Outcome"), tip("value", "%", 1)],
         },
     }
-    return _spec(body, table, 30 * len(models))
+    return spec_of(body, table, 30 * len(models))
 
 
 def groups(
@@ -171,10 +171,10 @@ def groups(
         "legend": {"orient": "top", "columns": 3, "labelLimit": 220, "values": list(models)},
     }
     tips = [
-        _tip("model", "Model"),
-        _tip("group", heading),
+        tip("model", "Model"),
+        tip("group", heading),
         *_value_tips(measure),
-        _tip("n", "n", 0),
+        tip("n", "n", 0),
     ]
     offset = {"field": "model", "type": "nominal", "sort": list(models)}
     shared = {"y": y, "yOffset": offset, "color": color, "opacity": _chosen_else_faint()}
@@ -194,7 +194,7 @@ def groups(
             "encoding": {**shared, "x": {**x, "field": "value"}, "tooltip": tips},
         },
     ]
-    return _spec({"layer": layers}, rows, len(names) * (12 + 9 * len(models)))
+    return spec_of({"layer": layers}, rows, len(names) * (12 + 9 * len(models)))
 
 
 def heat_map(
@@ -225,7 +225,7 @@ def heat_map(
             "title": titles[1],
             "axis": {"labels": len(lines) <= 60},
         },
-        "tooltip": [_tip(y, titles[1]), _tip(x, titles[0]), _tip(value, titles[2], digits)],
+        "tooltip": [tip(y, titles[1]), tip(x, titles[0]), tip(value, titles[2], digits)],
     }
     layers: list[Spec] = [
         {
@@ -260,126 +260,11 @@ def heat_map(
                 },
             }
         )
-    return _spec({"layer": layers}, rows, max(80, min(520, (34 if few else 16) * len(lines))))
+    return spec_of({"layer": layers}, rows, max(80, min(520, (34 if few else 16) * len(lines))))
 
 
-def scatter(rows: Rows, first: Measure, second: Measure, titles: tuple[str, str]) -> Spec:
-    """Two headlines against each other, a point with both intervals a model.
-
-    `rows` hold model, x, x_low, x_high, y, y_low, y_high. Models on one place share a label; one
-    that finds no room beside the others is left to the tooltip.
-    """
-    x = {"type": "quantitative", "title": titles[0], "scale": {"zero": False}}
-    y = {"type": "quantitative", "title": titles[1], "scale": {"zero": False}}
-    tips = [
-        _tip("model", "Model"),
-        _tip("x", titles[0], first.digits),
-        _tip("y", titles[1], second.digits),
-    ]
-    at = {"x": {**x, "field": "x"}, "y": {**y, "field": "y"}}
-    layers: list[Spec] = [
-        {
-            "mark": {"type": "rule", "opacity": 0.45},
-            "encoding": {**at, "x": {**x, "field": "x_low"}, "x2": {"field": "x_high"}},
-        },
-        {
-            "mark": {"type": "rule", "opacity": 0.45},
-            "encoding": {**at, "y": {**y, "field": "y_low"}, "y2": {"field": "y_high"}},
-        },
-        {
-            "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
-            "encoding": {**at, "tooltip": tips},
-        },
-    ]
-    table = _with_labels(rows)
-    for side in sorted({row["side"] for row in table if row["label"]}):
-        dx, dy, align = _SIDES[side]
-        layers.append(
-            {
-                "transform": [{"filter": {"field": "side", "equal": side}}],
-                "mark": {"type": "text", "align": align, "dx": dx, "dy": dy, "fontSize": 11},
-                "encoding": {**at, "text": {"field": "label"}},
-            }
-        )
-    return _spec({"layer": layers}, table, SCATTER_HEIGHT)
-
-
-SCATTER_WIDTH, SCATTER_HEIGHT = 250.0, 240.0
-LETTER, LINE = 6.2, 13.0
-SAME_PLACE, MARGIN = 3.0, 10.0  # pixels
-_SIDES = (
-    *((7, -8, "left"), (7, 10, "left"), (-7, -8, "right"), (-7, 10, "right")),
-    *((0, -14, "center"), (0, 16, "center"), (7, -21, "left"), (7, 23, "left")),
-    *((-7, -21, "right"), (-7, 23, "right"), (0, -34, "center"), (0, 36, "center")),
-)
-
-
-def _with_labels(rows: Rows) -> Rows:
-    """The rows with a name and the side of its point it stands on, where it lies on no other.
-
-    The width of the chart is not known here; a narrow one is assumed.
-    """
-    cut = _common_prefix([row["model"] for row in rows])
-    spans = [
-        _span([row[f"{axis}{end}"] for row in rows for end in _ENDS if _known(row, axis, end)])
-        for axis in ("x", "y")
-    ]
-    points = [
-        (
-            SCATTER_WIDTH * (row["x"] - spans[0][0]) / spans[0][1],
-            SCATTER_HEIGHT * (spans[1][1] - row["y"] + spans[1][0]) / spans[1][1],
-        )
-        for row in rows
-    ]
-    taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in points]
-    table = []
-    for at, (row, (x, y)) in enumerate(zip(rows, points, strict=True)):
-        here = [n for n, other in enumerate(points) if math.dist(other, (x, y)) < SAME_PLACE]
-        name = _together([rows[n]["model"][cut:] for n in here])
-        width = LETTER * len(name)
-        side, label = 0, ""
-        # The first of those on one place bears the label of all.
-        for number, (dx, dy, align) in enumerate(_SIDES if at == here[0] else ()):
-            left = x + dx - width * {"left": 0.0, "center": 0.5, "right": 1.0}[align]
-            box = (left, y + dy - LINE / 2, left + width, y + dy + LINE / 2)
-            inside = box[0] > -MARGIN and box[2] < SCATTER_WIDTH + MARGIN
-            if inside and not any(_overlap(box, other) for other in taken):
-                side, label = number, name
-                taken.append(box)
-                break
-        table.append({**row, "side": side, "label": label})
-    return table
-
-
-_ENDS = ("", "_low", "_high")
-
-
-def _known(row: dict[str, Any], axis: str, end: str) -> bool:
-    return row.get(f"{axis}{end}") is not None
-
-
-def _together(names: Sequence[str]) -> str:
-    """One label for models on one place: all names where they fit, else the first and a count."""
-    label = ", ".join(names)
-    if len(names) == 1 or LETTER * len(label) < SCATTER_WIDTH * 0.7:
-        return label
-    return f"{names[0]} and {len(names) - 1} more"
-
-
-def _span(values: Sequence[float]) -> tuple[float, float]:
-    """Least value and width, never 0."""
-    low, high = min(values), max(values)
-    return low, (high - low) or 1.0
-
-
-Box = tuple[float, float, float, float]
-
-
-def _overlap(a: Box, b: Box) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-
-
-def _spec(body: Spec, rows: Rows, height: float) -> Spec:
+def spec_of(body: Spec, rows: Rows, height: float) -> Spec:
+    """A whole specification, as wide as its place on the page and `height` pixels high."""
     return {
         "$schema": SCHEMA,
         "width": "container",
@@ -415,12 +300,13 @@ def _line_at(value: float, label: str, x: Spec) -> Spec:
         "mark": {"type": "rule", "strokeDash": [4, 4], "opacity": 0.6, "color": "gray"},
         "encoding": {
             "x": {**x, "field": "at"},
-            "tooltip": [_tip("what", "Line"), _tip("at", "at", 2)],
+            "tooltip": [tip("what", "Line"), tip("at", "at", 2)],
         },
     }
 
 
-def _tip(field: str, title: str, digits: int | None = None) -> Spec:
+def tip(field: str, title: str, digits: int | None = None) -> Spec:
+    """A line of a tooltip: a name, or a number to so many digits."""
     if digits is None:
         return {"field": field, "type": "nominal", "title": title}
     return {"field": field, "type": "quantitative", "title": title, "format": f",.{digits}f"}
@@ -428,9 +314,9 @@ def _tip(field: str, title: str, digits: int | None = None) -> Spec:
 
 def _value_tips(measure: Measure) -> list[Spec]:
     return [
-        _tip("value", measure.label, measure.digits),
-        _tip("low", "95% from", measure.digits),
-        _tip("high", "to", measure.digits),
+        tip("value", measure.label, measure.digits),
+        tip("low", "95% from", measure.digits),
+        tip("high", "to", measure.digits),
     ]
 
 
@@ -446,7 +332,7 @@ def _chosen_else_faint() -> Spec:
     return {"condition": {"param": "chosen", "value": 1}, "value": 0.15}
 
 
-def _common_prefix(names: Sequence[str]) -> int:
+def common_prefix(names: Sequence[str]) -> int:
     """How many letters every name shares up to its last `/`: "sim/" says nothing twice in a row."""
     prefixes = {name[: name.rfind("/") + 1] for name in names}
     return len(prefixes.pop()) if len(prefixes) == 1 else 0

@@ -12,7 +12,7 @@ import yaml
 from inference.errors import PlumblineError
 from inference.secrets import hub_token, scrub
 from reporting.report.assemble import Report
-from reporting.report.sections import SIMULATED
+from reporting.report.summary_section import SIMULATED
 from reporting.report.tables import all_tables, leaderboards
 
 CARD = "README.md"

@@ -1,4 +1,4 @@
-"""Transposed pairs, the published tie rule, and each judge's order statistics."""
+"""Transposed pairs and the published tie rule."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.eigenbench.orders import inconsistent_as_ties, order_statistics, pair_orders
+from benchmarks.eigenbench.orders import inconsistent_as_ties, pair_orders
 from benchmarks.eigenbench.simulate import draw_truth, simulate_rows
 
 COLUMNS = ["criterion", "scenario_index", "judge", "first", "second", "outcome"]
@@ -80,26 +80,6 @@ ROW = st.tuples(
 def test_the_vectorised_rule_is_the_rule_spelled_out(rows):
     table = rows_of(*rows)
     assert inconsistent_as_ties(table)["outcome"].tolist() == slow_tie_rule(table)
-
-
-def test_statistics_of_a_judge_who_always_names_the_first():
-    rows = [(0, s, 0, a, b, 1) for s in range(3) for a, b in ((0, 1), (1, 0))]
-    rows += [(0, 0, 1, 0, 1, 2), (0, 0, 1, 1, 0, 1), (0, 1, 1, 0, 1, 0), (0, 1, 1, 1, 0, 0)]
-    table = order_statistics(rows_of(*rows), 3).set_index("judge")
-    assert table.loc[0, ["first_rate", "consistency", "tie_rate", "order_pairs"]].tolist() == [
-        1,
-        0,
-        0,
-        3,
-    ]
-    assert table.loc[1, ["first_rate", "consistency", "tie_rate", "order_pairs"]].tolist() == [
-        0.5,
-        1,
-        0.5,
-        2,
-    ]
-    assert table.loc[2, "rows"] == 0
-    assert table.loc[2, ["first_rate", "consistency", "tie_rate"]].isna().all()
 
 
 def test_every_order_of_a_full_plan_is_paired():

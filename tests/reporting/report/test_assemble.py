@@ -65,7 +65,7 @@ def test_one_model_measured_twice_keeps_both_under_their_runs(tmp_path: Path) ->
 
 
 def test_a_failed_judge_is_told_beside_its_scores(tmp_path: Path) -> None:
-    from reporting.report.sections import judge_notices
+    from reporting.report.summary_section import judge_notices
 
     val_bench_run(tmp_path, "sim/a", judged_rows("sim/a", 0.6), n_resamples=50)
     judge_report_run(tmp_path, good=False)

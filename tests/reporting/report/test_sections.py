@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from reporting.report import charts
+from reporting.report import scatter
 from reporting.report.assemble import Report, assemble
-from reporting.report.sections import board_blocks, board_words, tabs, under_display_names
+from reporting.report.benchmark_section import board_blocks, under_display_names
+from reporting.report.sections import tabs
+from reporting.report.summary_section import board_words
 from reporting.report.tables import all_tables
 from reporting.report.values import Measure
 from tests.reporting.report.worlds import judged_rows, val_bench_run
@@ -74,7 +76,7 @@ def test_points_on_one_place_share_a_label() -> None:
         {"model": f"sim/{name}", "x": x, "y": y, "x_low": None, "x_high": None}
         for name, x, y in (("a", 0.0, 1.0), ("b", 0.0, 1.0), ("c", 1.0, 0.0), ("d", 0.1, 1.0))
     ]
-    table = pd.DataFrame(charts.scatter(rows, MEASURE, MEASURE, ("x", "y"))["data"]["values"])
+    table = pd.DataFrame(scatter.scatter(rows, MEASURE, MEASURE, ("x", "y"))["data"]["values"])
     assert table["label"].tolist() == ["a, b", "", "c", "d"]
 
 
