@@ -8,6 +8,7 @@ from typing import Any
 
 from metaflow import Parameter
 
+from benchmarks.bounds import MOST_DRAWS
 from flows.base import PlumblineFlow
 from flows.files import file_parameter
 from flows.parent import is_remote
@@ -31,8 +32,7 @@ _AT_LEAST_ONE = (
     "num_samples",
     "n_resamples",
 )
-_AT_MOST = {"n_resamples": 100_000, "n_bootstraps": 100_000}
-"""Resamples are held at once, after everything was paid for; intervals gain nothing beyond."""
+_DRAWS = ("n_resamples", "n_bootstraps")
 _NOT_NEGATIVE = (
     "num_shards",
     "requests_per_minute",
@@ -118,10 +118,10 @@ class AskingParameters(PlumblineFlow):
             self.check_number(name, 1, "1 or more")
         for name in _NOT_NEGATIVE:
             self.check_number(name, 0, "0 or more")
-        for name, most in _AT_MOST.items():
-            resamples = getattr(self, name, None)
-            if resamples is not None and resamples > most:
-                raise PlumblineError(f"--{name} is {resamples}; it must be {most:,} or less")
+        for name in _DRAWS:
+            draws = getattr(self, name, None)
+            if draws is not None and draws > MOST_DRAWS:
+                raise PlumblineError(f"--{name} is {draws}; it must be {MOST_DRAWS:,} or less")
         if self.execution not in EXECUTIONS:
             raise PlumblineError(
                 f"--execution is '{self.execution}'; it is one of {', '.join(EXECUTIONS)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -69,8 +70,8 @@ class Section:
             raise SpecError(f"{self.name(key)} is {_shown(value)}; it must be true or false")
         return value
 
-    def whole(self, key: str, default: int, least: int = 0) -> int:
-        """A whole number from `least`."""
+    def whole(self, key: str, default: int, least: int = 0, most: int | None = None) -> int:
+        """A whole number from `least` to `most`."""
         value = self.values.get(key)
         if value is None:
             return default
@@ -78,6 +79,8 @@ class Section:
             raise SpecError(f"{self.name(key)} is {_shown(value)}; it must be a whole number")
         if value < least:
             raise SpecError(f"{self.name(key)} is {value}; it must be {least} or more")
+        if most is not None and value > most:
+            raise SpecError(f"{self.name(key)} is {value}; it must be {most:,} or less")
         return value
 
     def number(self, key: str, default: float, least: float = 0.0) -> float:
@@ -87,7 +90,9 @@ class Section:
             return default
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise SpecError(f"{self.name(key)} is {_shown(value)}; it must be a number")
-        if not value >= least:
+        if not math.isfinite(value):
+            raise SpecError(f"{self.name(key)} is {value}; it must be a finite number")
+        if value < least:
             raise SpecError(f"{self.name(key)} is {value}; it must be {least:g} or more")
         return float(value)
 

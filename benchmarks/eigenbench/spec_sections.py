@@ -6,6 +6,7 @@ Keys, defaults and aliases are those of the published tool, with a few of our ow
 
 from __future__ import annotations
 
+from benchmarks.bounds import MOST_DRAWS
 from benchmarks.eigenbench.normalise import NORMALISATIONS
 from benchmarks.eigenbench.options import MODELS, ORDER_HANDLINGS, PROCEDURES, Options, OptionsError
 from benchmarks.eigenbench.plan import MODES
@@ -202,7 +203,9 @@ def options(training: Section, collection: Section, notes: list[str]) -> Options
         ("enabled", "n_bootstraps", "random_seed", "unit", "save_models", "save_trust_matrices")
     )
     dims = training.list_of("dims", int)
-    count = resample.whole("n_bootstraps", 0) if resample.has("n_bootstraps") else None
+    count = None
+    if resample.has("n_bootstraps"):
+        count = resample.whole("n_bootstraps", 0, most=MOST_DRAWS)
     options = Options(
         procedure=training.choice("procedure", "default", PROCEDURES),
         model=training.choice("model", "btd_ties", MODELS),

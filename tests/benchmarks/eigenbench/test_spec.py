@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,8 @@ BAD = [
     (changed("training", dims=[0]), "training: dims [0]", "from 1"),
     (changed("training", dims="two"), "training.dims is 'two'", "list of whole numbers"),
     (changed("training", pretrusted=["nobody"]), "pretrusted", "nobody"),
+    (changed("training", bootstrap={"n_bootstraps": 10**6}), "n_bootstraps is 1000000", "100,000"),
+    (changed("training", rho=math.inf), "training.rho is inf", "a finite number"),
     (changed("training", bootstrap={"unit": "model"}), "bootstrap_unit 'model'", "scenario"),
     (changed("evaluation", mode="guess"), "evaluation.mode is 'guess'", "direct_rating"),
     (changed("models", a="sim/plain"), "models: EigenBench compares", "at least two"),
