@@ -127,6 +127,11 @@ def told_plainly(step_function: Step) -> Step:
                 tag_run(self)
         except PlumblineError as error:
             raise InputError(str(error)) from None
+        except KeyboardInterrupt:
+            print(
+                "Interrupted; `resume` goes on. What was answered is stored, and not asked again."
+            )
+            raise
         finally:
             close_engines()
 

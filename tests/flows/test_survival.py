@@ -94,6 +94,18 @@ def test_kill_9_in_a_shard_then_resume(scratch: Scratch) -> None:
     )
 
 
+@pytest.mark.slow
+def test_after_ctrl_c_what_was_in_flight_is_not_asked_again(scratch: Scratch) -> None:
+    with ServerProcess(reply="tests.simulated_reply:reply", latency=0.5) as server:
+        asking = ("--inference_url", server.openai_url, "--batch_size", "8")
+        launcher = scratch.start(RESPONSES, "run", "--model_id", "waverer", *PAIRS, *asking)
+        wait_for(lambda: server.stats()["requests"] > 20)
+        os.killpg(launcher.pid, signal.SIGINT)
+        assert "`resume` goes on" in launcher.communicate(timeout=30)[0]
+        scratch.ok(RESPONSES, "resume")
+        assert server.stats()["requests"] == 96
+
+
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM])
 def test_a_shard_stops_when_its_launcher_is_gone(scratch: Scratch, blow: signal.Signals) -> None:
     with ServerProcess(reply="tests.simulated_reply:reply", latency=0.5) as server:
