@@ -1,7 +1,8 @@
 """Apply any model to any column of any dataset.
 
 python api_inference_flow.py run --dataset_path prompts.jsonl --input_column prompt \
-    --model_id gpt-4.1-nano --output_dataset_path local_results/answers
+    --model_id gpt-4.1-nano --output_dataset_path local_results/answers \
+    --plan_only   # requests, tokens, cost; leave it out to send them
 """
 
 from flows.api_inference import ApiInferenceFlow as _Base

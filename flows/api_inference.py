@@ -9,11 +9,13 @@ import pyarrow as pa
 from metaflow import Parameter, card, step
 
 from benchmarks.apply import Application, answer_columns
-from flows.asking import AskingFlow, Part
+from flows.asking import Part
 from flows.base import told_plainly
 from flows.files import read_text
 from flows.manifest import fingerprint, hash_of, manifest, model_entry, usage_entry
 from flows.outputs import check_output
+from flows.plan_figures import ANSWER_TOKENS
+from flows.planning import PlanningFlow
 from inference import PlumblineError, Sampling, Schema
 from inference.rules import effective
 from inference.usage import show_cost
@@ -22,16 +24,16 @@ from tables.places import read_table, standing, write_table
 from tables.rows import Rows, slices
 
 
-class ApiInferenceFlow(AskingFlow):
+class ApiInferenceFlow(PlanningFlow):
     """
     Apply any model to any column of any dataset.
 
     1. start: load and check the dataset, the model, its key and the output path.
-    2. spread: hand out the shards.
+    2. spread: hand out the shards (left out with --plan_only).
     3. ask: one task a shard.
     4. join: ask once more what failed for a passing reason, then save the dataset.
     5. ask_local: all of that in one task with a GPU, where the model runs in it.
-    6. end: say where it is.
+    6. end: say where it is, or what the plan would cost.
     """
 
     dataset_path = Parameter(
@@ -71,12 +73,12 @@ class ApiInferenceFlow(AskingFlow):
         self.num_rows = table.num_rows
         self.dataset_fingerprint = fingerprint(table, (self.input_column,))
         check_output(self, standing(self.output_dataset_path), self.work())
-        parts = self.shards_for(table.num_rows)
-        for number, rows in enumerate(slices(table, parts)):
-            setattr(self, f"rows_{number}", rows)
-        self.shards = list(range(parts))
-        self.where = "here" if self.local_models else "elsewhere"
-        self.next({"elsewhere": self.spread, "here": self.ask_local}, condition="where")
+        self.cut(slices(table, self.shards_for(table.num_rows)))
+        self.where = self.choose_way()
+        self.next(
+            {"elsewhere": self.spread, "here": self.ask_local, "plan_only": self.end},
+            condition="where",
+        )
 
     @step
     @told_plainly
@@ -113,7 +115,10 @@ class ApiInferenceFlow(AskingFlow):
     @step
     @told_plainly
     def end(self):
-        """Say where it is."""
+        """Say where it is, or what the plan would cost."""
+        if self.plan_only:
+            print(self.plan_text)
+            return
         answered = self.num_rows - self.unanswered
         print(f"{answered:,} of {self.num_rows:,} answered -> {standing(self.output_dataset_path)}")
         print(f"Cost of this run: {show_cost(self.usage['cost_usd'])}")
@@ -177,6 +182,16 @@ class ApiInferenceFlow(AskingFlow):
                 f"{row}"
             )
         return table.slice(0, self.limit) if self.limit > 0 else table
+
+    def cut(self, parts: list[Rows]) -> None:
+        """One artifact a shard, or the plan of all of them."""
+        if self.plan_only:
+            tasks = (self.application.requests(rows.table) for rows in parts)
+            self.make_plan([self.application.model], tasks, ANSWER_TOKENS)
+            return
+        for number, rows in enumerate(parts):
+            setattr(self, f"rows_{number}", rows)
+        self.shards = list(range(len(parts)))
 
     def ask_rows(self, shard: int) -> Part:
         """Ask the rows of a shard."""

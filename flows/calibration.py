@@ -22,12 +22,12 @@ class CalibrationFlow(CalibrationStart):
     Measure judges before their scores are believed.
 
     1. start: load and check the known answers, responses, labels, judges, keys and output paths.
-    2. spread: hand out the shards.
+    2. spread: hand out the shards (left out with --plan_only).
     3. ask: one task a shard; a judge reads known answers in both orders, repeatedly, and responses.
     4. join: ask once more what failed for a passing reason, save the judged datasets.
     5. ask_local: 2 to 4 in one task with a GPU, where a judge runs in it.
     6. measure: a report for every judge, and for the jury where there are several.
-    7. end: say where everything is.
+    7. end: say where everything is, or what the plan would cost.
     """
 
     @step
@@ -35,9 +35,15 @@ class CalibrationFlow(CalibrationStart):
     def start(self):
         """Load and check the known answers, responses, labels, judges, keys and output paths."""
         judged = self.begin()
-        self.shards, self.num_requests = self.cut(judged)
-        self.where = "here" if self.local_models else "elsewhere"
-        self.next({"elsewhere": self.spread, "here": self.ask_local}, condition="where")
+        if self.plan_only:
+            self.plan_readings(judged)
+        else:
+            self.shards, self.num_requests = self.cut(judged)
+        self.where = self.choose_way()
+        self.next(
+            {"elsewhere": self.spread, "here": self.ask_local, "plan_only": self.end},
+            condition="where",
+        )
 
     @step
     @told_plainly
@@ -105,7 +111,10 @@ class CalibrationFlow(CalibrationStart):
     @step
     @told_plainly
     def end(self):
-        """Say where everything is."""
+        """Say where everything is, or what the plan would cost."""
+        if self.plan_only:
+            print(self.plan_text)
+            return
         for summary, path in zip(self.summaries, self.results_paths, strict=True):
             print(f"{summary}\n\n  Judge report: {path}/judge_report.html (and .md, .json)\n")
         if self.sheet_path:

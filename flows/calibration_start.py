@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from metaflow import Parameter
 
-from flows.asking import AskingFlow
-from flows.calibration_plan import Plan, Shard
+from flows.calibration_plan import Plan, Shard, Sitting
 from flows.files import file_parameter
 from flows.manifest import fingerprint
 from flows.naming import claim_results, results_folder
+from flows.plan_figures import VERDICT_TOKENS
+from flows.planning import PlanningFlow
 from inference import PlumblineError, Sampling
 from inference.rules import effective
 from tables.places import check_writable
-from tables.rows import slices
+from tables.rows import Rows, slices
 
 if TYPE_CHECKING:
     from benchmarks.val_bench.judging import Judge
@@ -25,7 +26,7 @@ MOST_REPEATS = 100
 """Each reading asks every known-answer pair anew: more of them only cost."""
 
 
-class CalibrationStart(AskingFlow):
+class CalibrationStart(PlanningFlow):
     """Everything that is settled before anything is sent.
 
     Attributes:
@@ -168,13 +169,27 @@ class CalibrationStart(AskingFlow):
         shards, total = [], 0
         judges = range(len(self.plan.judges))
         for target, table in enumerate(tables):
-            requests = sum(j.count(table) for j in self.plan.readings(Shard(0, target, 0)))
+            requests, parts = self.parts_of(target, table)
             total += requests * len(judges)
-            parts = self.shards_for(max(1, requests))
-            for number, rows in enumerate(slices(table, parts)):
+            for number, rows in enumerate(parts):
                 setattr(self, f"rows_{target}_{number}", rows)
-            shards += [Shard(judge, target, rows) for judge in judges for rows in range(parts)]
+            shards += [Shard(judge, target, n) for judge in judges for n in range(len(parts))]
         return sorted(shards), total
+
+    def plan_readings(self, tables: list[Any]) -> None:
+        """What all readings of all judges would send."""
+        tasks = (
+            Sitting(self.plan.readings(Shard(judge, target, number)), rows.table).requests()
+            for target, table in enumerate(tables)
+            for number, rows in enumerate(self.parts_of(target, table)[1])
+            for judge in range(len(self.plan.judges))
+        )
+        self.make_plan([judge.model for judge in self.plan.judges], tasks, VERDICT_TOKENS)
+
+    def parts_of(self, target: int, table: Any) -> tuple[int, list[Rows]]:
+        """How many requests a target takes of each judge, and its rows cut into shards."""
+        requests = sum(judge.count(table) for judge in self.plan.readings(Shard(0, target, 0)))
+        return requests, slices(table, self.shards_for(max(1, requests)))
 
     def folder(self, number: int) -> Path:
         """The folder of a report; one of its own below --results_dir where there are several."""

@@ -9,9 +9,11 @@ import pandas as pd
 
 from benchmarks.eigenbench import work
 from benchmarks.eigenbench.forecast import Forecast, forecast
+from flows.plan_figures import BATCH_NOTE, dollars
 from inference import Failure, Request, Result, Usage
 from inference.store import Store, open_store
 from inference.usage import show_cost
+from inference.verdict import stored_answer
 from tables.located import located
 
 ATTEMPTS = 3
@@ -52,10 +54,9 @@ def forecast_of(flow: Any) -> Forecasts:
             known[model][at].append(result.usage)
         flow.keep(phase, [answered.table])
     prices = flow.prices()
-    costs = [prices.of(member.model) for member in members]
 
     def cost(model: int, usage: Usage) -> float | None:
-        return price.cost(usage) if (price := costs[model]) else None
+        return dollars(prices, members[model].model, usage, flow.execution)
 
     left = forecast(phases, planned, to_send, known, cost)
     whole = forecast(phases, planned, planned, known, cost)
@@ -64,11 +65,8 @@ def forecast_of(flow: Any) -> Forecasts:
 
 def _look_up(store: Store, request: Request) -> Result:
     """The stored answer to a request; a failure stands for one that has none yet."""
-    for key in request.keys(ATTEMPTS):
-        result = store.get(request.model, key)
-        if result is not None:
-            return result
-    return Result(request.key, request.model.label, Failure.EMPTY)
+    stored = stored_answer(store, request, request.keys(ATTEMPTS))
+    return stored or Result(request.key, request.model.label, Failure.EMPTY)
 
 
 def _forecast_text(outlook: Forecast, flow: Any) -> str:
@@ -85,7 +83,7 @@ def _forecast_text(outlook: Forecast, flow: Any) -> str:
         f"{show_cost(None if np.isnan(total['cost_usd']) else total['cost_usd'])} "
         "(means of the answers at hand, times the requests left to send)",
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, BATCH_NOTE] if flow.execution == "batch_api" else lines)
 
 
 def _to_send_lines(table: pd.DataFrame, phases: tuple[str, ...]) -> str:

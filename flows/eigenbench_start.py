@@ -9,9 +9,10 @@ from metaflow import Parameter
 
 from flows.eigenbench_phases import EigenBenchPhases
 from flows.naming import results_folder
+from flows.plan_parameter import PlanParameter
 
 
-class EigenBenchStart(EigenBenchPhases):
+class EigenBenchStart(EigenBenchPhases, PlanParameter):
     """The parameters of an EigenBench run, and what they and the spec lead to.
 
     Attributes:
@@ -37,12 +38,6 @@ class EigenBenchStart(EigenBenchPhases):
     n_bootstraps = Parameter("n_bootstraps", help="resamples (0: none)", type=int, default=None)
     bootstrap_unit = Parameter("bootstrap_unit", help="scenario or comparison", default="")
     batch_size = Parameter("batch_size", help="requests in flight for each model", default=128)
-    plan_only = Parameter(
-        "plan_only",
-        help="say what would be sent and what it costs; sends only a small pilot",
-        is_flag=True,
-        default=False,
-    )
 
     def folder(self) -> Path:
         """The folder of this run's results."""

@@ -13,7 +13,7 @@ from flows.evaluator_start import PROMPT_COLUMNS, EvaluatorStart
 from flows.manifest import fingerprint, hash_of, manifest, model_entry, usage_entry
 from flows.remote import shown
 from tables.places import read_table, write_table
-from tables.rows import Rows, slices
+from tables.rows import Rows
 
 HEADLINES = ("pac", "ref", "ref1", "ref2", "ninf", "ninf1", "ninf2")
 
@@ -23,12 +23,12 @@ class EvaluatorFlow(EvaluatorStart):
     Judge responses to VAL-Bench pairs and measure value alignment.
 
     1. start: load and check the responses, the judge, its key and the output path.
-    2. spread: hand out the shards (left out when a judged dataset is re-analysed).
+    2. spread: hand out the shards (left out with --plan_only, and where nothing is asked).
     3. ask: one task a shard; the judge reads both answers of every pair.
     4. join: ask once more what failed for a passing reason, save the judged dataset.
     5. ask_local: 2 to 4 in one task with a GPU, where the judge runs in it.
     6. measure: PAC, refusals, no-information rates with intervals; tables, plots, card.
-    7. end: say where everything is.
+    7. end: say where everything is, or what the plan would cost.
     """
 
     @step
@@ -37,10 +37,17 @@ class EvaluatorFlow(EvaluatorStart):
         """Load and check the responses, the judge, its key and the output path."""
         responses = self.begin()
         self.way = self.choose_way()
-        if self.way == "spread":
+        if self.way == "elsewhere":
             self.cut(responses)
+        if self.plan_only:
+            self.plan_judging(responses)
         self.next(
-            {"spread": self.spread, "here": self.ask_local, "measure": self.measure},
+            {
+                "elsewhere": self.spread,
+                "here": self.ask_local,
+                "measure": self.measure,
+                "plan_only": self.end,
+            },
             condition="way",
         )
 
@@ -116,7 +123,10 @@ class EvaluatorFlow(EvaluatorStart):
     @step
     @told_plainly
     def end(self):
-        """Say where everything is."""
+        """Say where everything is, or what the plan would cost."""
+        if self.plan_only:
+            print(self.plan_text)
+            return
         print(self.summary)
         print(f"Judged pairs: {self.judged_path}\nResults:      {self.results_path}/")
 
@@ -124,11 +134,10 @@ class EvaluatorFlow(EvaluatorStart):
 
     def cut(self, responses: Any) -> None:
         """One artifact a shard, each with its own rows."""
-        self.num_requests = self.judge.count(responses)
-        parts = self.shards_for(max(1, self.num_requests))
-        for number, rows in enumerate(slices(responses, parts)):
+        parts = self.parts_of(responses)
+        for number, rows in enumerate(parts):
             setattr(self, f"rows_{number}", rows)
-        self.shards = list(range(parts))
+        self.shards = list(range(len(parts)))
 
     def ask_rows(self, pairs: Any, title: str, shards: int = 1) -> tuple[Filled, dict[str, Any]]:
         """Judge pairs; returns the rows and what they cost."""

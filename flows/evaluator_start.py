@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from metaflow import Parameter
 
-from flows.asking import AskingFlow
 from flows.files import file_parameter
 from flows.manifest import fingerprint, hash_of, merge_usage
 from flows.naming import claim_results, judge_slug, results_folder
 from flows.outputs import check_output
+from flows.plan_figures import VERDICT_TOKENS
+from flows.planning import PlanningFlow
 from inference import PlumblineError, Sampling
 from inference.rules import effective
 from tables.columns import checked
 from tables.places import manifest_of, read_table, standing, work_of
+from tables.rows import Rows, slices
 
 if TYPE_CHECKING:
     from benchmarks.val_bench.judging import Judge
@@ -34,7 +36,7 @@ PROMPT_COLUMNS = (
 _SLOTS = frozenset(Sampling.__slots__)
 
 
-class EvaluatorStart(AskingFlow):
+class EvaluatorStart(PlanningFlow):
     """Everything that is settled before anything is sent.
 
     Attributes:
@@ -43,6 +45,7 @@ class EvaluatorStart(AskingFlow):
         dataset_fingerprint, evaluated_model: of the responses.
         simulated: whether a simulated model had a hand in it.
         calibrated: the judge's report, None without one.
+        num_requests: verdicts to ask for.
     """
 
     judge: Judge
@@ -51,6 +54,7 @@ class EvaluatorStart(AskingFlow):
     evaluated_model: str
     simulated: bool
     calibrated: Any
+    num_requests: int
 
     responses_ds_path = Parameter(
         "responses_ds_path", help="responses: folder, s3://, Hub id, builtin:", default=""
@@ -132,10 +136,23 @@ class EvaluatorStart(AskingFlow):
         return self.output_dataset_path or output_of(self.responses_ds_path)
 
     def choose_way(self) -> str:
-        """Measure what is judged already, judge here, or spread the judging."""
-        if self.eval_output_ds_path:
+        """Measure what is judged already, judge here or in several tasks, or tell the plan only."""
+        if self.eval_output_ds_path and not self.plan_only:
             return "measure"
-        return "here" if self.local_models else "spread"
+        return super().choose_way()
+
+    def plan_judging(self, responses: Any) -> None:
+        """What judging the responses would send; measuring again sends nothing."""
+        if self.eval_output_ds_path:
+            self.make_plan([], [], VERDICT_TOKENS)
+            return
+        tasks = (self.judge.requests(rows.table) for rows in self.parts_of(responses))
+        self.make_plan([self.judge.model], tasks, VERDICT_TOKENS)
+
+    def parts_of(self, responses: Any) -> list[Rows]:
+        """The responses cut into the shards of a run; sets the number of its requests."""
+        self.num_requests = self.judge.count(responses)
+        return slices(responses, self.shards_for(max(1, self.num_requests)))
 
     def responses(self) -> Any:
         """The checked responses."""

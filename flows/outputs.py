@@ -16,6 +16,7 @@ _OF_THE_RUNNING = frozenset(
         "max_cost",
         "max_failure_rate",
         "num_shards",
+        "plan_only",
         "output_dataset_path",
         "prices_path",
         "request_timeout",

@@ -23,6 +23,8 @@ from flows.files import file_parameter
 from flows.manifest import fingerprint, hash_of
 from flows.naming import results_folder
 from flows.persona_tables import read_persona_tables
+from flows.plan_figures import BATCH_NOTE, dollars
+from flows.plan_parameter import PlanParameter
 from inference import PlumblineError, Sampling, Usage
 from inference.models import resolve_all
 from inference.rules import effective
@@ -34,7 +36,7 @@ def setting(name: str, help: str, **options: Any) -> Any:
     return Parameter(name, help=help, default=DEFAULTS[name], **options)
 
 
-class SteerabilityStart(AskingFlow):
+class SteerabilityStart(AskingFlow, PlanParameter):
     """Everything that is settled before anything is sent."""
 
     model_id = setting("model_id", help="one or several model ids, comma-separated")
@@ -76,9 +78,6 @@ class SteerabilityStart(AskingFlow):
     batch_size = Parameter("batch_size", help="requests in flight for each model", default=128)
     temperature = setting("temperature", help="sampling temperature")
     max_tokens = Parameter("max_tokens", help="longest answer", default=1024)
-    plan_only = Parameter(
-        "plan_only", help="print requests, tokens and cost", is_flag=True, default=False
-    )
     n_resamples = Parameter("n_resamples", help="resamples behind each interval", default=1000)
 
     def settle(self) -> Settings:
@@ -166,13 +165,13 @@ class SteerabilityStart(AskingFlow):
         prices = self.prices()
         lines = ["", table.to_string(index=False, na_rep="-", float_format="{:,.0f}".format), ""]
         for model in (survey.model for survey in self.surveys):
-            price = prices.of(model) if model else None
-            cost = show_cost(price.cost(total) if price else None)
+            cost = show_cost(dollars(prices, model, total, self.execution) if model else None)
             lines.append(
                 f"{model.label if model else 'no model'}: {tokens['requests'].sum():,} requests, "
                 f"{total.input:,} tokens in, {total.output:,} out, {cost}"
             )
-        return [*lines, "Tokens: about, at four characters each; prompt caching is not counted."]
+        lines.append("Tokens: about, at four characters each; prompt caching is not counted.")
+        return [*lines, BATCH_NOTE] if self.execution == "batch_api" else lines
 
     def work(self) -> str:
         """A name for this work: the same models steered and asked in the same way."""

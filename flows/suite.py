@@ -7,16 +7,17 @@ from typing import Any
 
 from metaflow import Parameter, card, package_sources, step
 
-from flows.base import PlumblineFlow, told_plainly
+from flows.base import told_plainly
 from flows.manifest import hash_of, manifest
 from flows.naming import claim_results
 from flows.parent import is_remote
+from flows.plan_parameter import PlanParameter
 from flows.remote import shown, staged
 from inference import PlumblineError
 
 
 @package_sources(["../reporting/html"], suffixes=[".js", ".css", ".html"])
-class SuiteFlow(PlumblineFlow):
+class SuiteFlow(PlanParameter):
     """
     Run the chosen benchmarks for an ensemble of models and judges, and report on all of them.
 
@@ -29,9 +30,6 @@ class SuiteFlow(PlumblineFlow):
     """
 
     spec = Parameter("spec", help="the suite as YAML", required=True)
-    plan_only = Parameter(
-        "plan_only", help="print requests, tokens and cost", is_flag=True, default=False
-    )
 
     @step
     @told_plainly

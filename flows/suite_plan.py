@@ -7,6 +7,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flows.children import Outcome, run_child
+from flows.plan_figures import (
+    ANSWER_TOKENS,
+    CHARACTERS_PER_TOKEN,
+    VERDICT_TOKENS,
+    cells,
+    dollars,
+    lined_up,
+    sum_of,
+)
 from flows.suite_runs import Branch, Child, children_of
 from flows.suite_spec import Suite
 from inference import PlumblineError, Sampling, Usage
@@ -14,10 +23,6 @@ from inference.models import ModelRef, resolve, resolve_all
 from inference.rules import effective
 from inference.usage import load_prices, show_cost
 
-CHARACTERS_PER_TOKEN = 4.0
-ANSWER_TOKENS = 320
-"""Of one or two paragraphs, as the default system prompt asks for."""
-VERDICT_TOKENS = 260
 LOOKED_AT = 200
 
 
@@ -99,42 +104,28 @@ def table(rows: Sequence[Row]) -> str:
     """The plan as text: planned requests of each row, the sum of each model, the sum of all."""
     head = ("run", "model", "role", "planned", "tokens in", "tokens out", "cost")
     lines = [
-        (r.run, r.model, r.role, *_numbers(r.requests, r.input_tokens, r.output_tokens, r.cost))
+        (r.run, r.model, r.role, *cells(r.requests, r.input_tokens, r.output_tokens, cost=r.cost))
         for r in rows
     ]
     for model in dict.fromkeys(row.model for row in rows):
         mine = [row for row in rows if row.model == model]
         lines.append(("all runs", model, "", *_sums(mine)))
     lines.append(("all runs", "all models", "", *_sums(rows)))
-    widths = [max(len(line[at]) for line in [head, *lines]) for at in range(len(head))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if at < 3 else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in [head, *lines]
-    )
+    return lined_up([head, *lines], names=3)
 
 
 def _sums(rows: Sequence[Row]) -> tuple[str, ...]:
-    costs = [row.cost for row in rows]
-    known = [cost for cost in costs if cost is not None]
-    cost = sum(known) if len(known) == len(costs) else None
-    return _numbers(
+    return cells(
         sum(row.requests for row in rows),
         sum(row.input_tokens for row in rows),
         sum(row.output_tokens for row in rows),
-        cost,
+        cost=sum_of(row.cost for row in rows),
     )
 
 
-def _numbers(requests: int, tokens_in: int, tokens_out: int, cost: float | None) -> tuple[str, ...]:
-    return f"{requests:,}", f"{tokens_in:,}", f"{tokens_out:,}", show_cost(cost)
-
-
 def _row(child: Child, model: ModelRef, role: str, requests: int, tokens: Usage) -> Row:
-    price = load_prices(child.options.get("prices_path") or None).of(model)
-    cost = price.cost(tokens) if price else None
+    prices = load_prices(child.options.get("prices_path") or None)
+    cost = dollars(prices, model, tokens, str(child.options.get("execution") or ""))
     return Row(
         child.benchmark, child.name, model.label, role, requests, tokens.input, tokens.output, cost
     )

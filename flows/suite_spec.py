@@ -21,7 +21,14 @@ REPORT_KEYS = ("title", "max_transcripts")
 JUDGE_KEY = "judge"
 """Of the val_bench section: options of evaluator_flow."""
 OURS = {
-    "val_bench": ("model_id", "output_dataset_path", "results_dir", "max_cost", "inference_url"),
+    "val_bench": (
+        "model_id",
+        "output_dataset_path",
+        "results_dir",
+        "max_cost",
+        "inference_url",
+        "plan_only",
+    ),
     "evaluator": (
         "judge_model_id",
         "responses_ds_path",
@@ -30,6 +37,7 @@ OURS = {
         "results_dir",
         "max_cost",
         "inference_url",
+        "plan_only",
     ),
     "steerability": ("model_id", "results_dir", "max_cost", "inference_url", "plan_only"),
     "calibration": (
@@ -38,6 +46,7 @@ OURS = {
         "results_dir",
         "max_cost",
         "inference_url",
+        "plan_only",
     ),
     "eigenbench": ("models", "name", "upload"),
     "asking": ("results_dir", "max_cost", "inference_url"),

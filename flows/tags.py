@@ -1,4 +1,4 @@
-"""Tags on runs, by which the UI and the Client API find them: flow, benchmark, models, judge."""
+"""Tags on runs, by which the UI and the Client API find them: benchmark, models, judge, plans."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def tags_of(flow: Any, flow_name: str) -> list[str]:
     tags = [f"benchmark:{_BENCHMARKS[flow_name]}"] if flow_name in _BENCHMARKS else []
     tags += [f"model:{name}" for key in _MODEL_ARTIFACTS for name in _names(flow, key)]
     tags += [f"judge:{name}" for key in _JUDGE_ARTIFACTS for name in _names(flow, key)]
+    tags += ["plan_only"] if getattr(flow, "plan_only", False) else []
     spec = getattr(flow, "run_spec", None)
     tags += [f"model:{model.id}" for model in getattr(spec, "models", ())]
     return [tag[:_LONGEST] for tag in dict.fromkeys(tags)][:_MOST]

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from metaflow import Parameter, card, step
 
 from benchmarks.val_bench.prompts import PAIR_COLUMNS, SYSTEM_PROMPT
-from flows.asking import AskingFlow, Part, usages_of
+from flows.asking import Part, usages_of
 from flows.base import told_plainly
 from flows.manifest import fingerprint, hash_of, manifest, model_entry, usage_entry
 from flows.outputs import check_output
+from flows.plan_figures import ANSWER_TOKENS
+from flows.planning import PlanningFlow
 from inference import ModelRef, PlumblineError, Sampling
 from inference.rules import effective
 from inference.usage import show_cost
@@ -32,16 +34,16 @@ class Shard(NamedTuple):
     rows: int
 
 
-class ValBenchResponsesFlow(AskingFlow):
+class ValBenchResponsesFlow(PlanningFlow):
     """
     Ask models both sides of every VAL-Bench pair.
 
     1. start: load and check the pairs, the models, their keys and the output paths.
-    2. spread: hand out the shards.
+    2. spread: hand out the shards (left out with --plan_only).
     3. ask: one task a shard; both questions of a pair in one pass.
     4. join: ask once more what failed for a passing reason, then save a dataset for each model.
     5. ask_local: all of that in one task with a GPU, where a model runs in it.
-    6. end: say where everything is.
+    6. end: say where everything is, or what the plan would cost.
     """
 
     model_id = Parameter(
@@ -82,12 +84,12 @@ class ValBenchResponsesFlow(AskingFlow):
         self.surveys = [self.survey_of(model) for model in models]
         self.outputs = [self.output_of(model) for model in models]
         self.check_outputs()
-        parts = self.shards_for(2 * pairs.num_rows * self.num_samples)
-        for number, rows in enumerate(slices(pairs, parts)):
-            setattr(self, f"rows_{number}", rows)
-        self.shards = [Shard(m, r) for m in range(len(models)) for r in range(parts)]
-        self.where = "here" if self.local_models else "elsewhere"
-        self.next({"elsewhere": self.spread, "here": self.ask_local}, condition="where")
+        self.cut(slices(pairs, self.shards_for(2 * pairs.num_rows * self.num_samples)))
+        self.where = self.choose_way()
+        self.next(
+            {"elsewhere": self.spread, "here": self.ask_local, "plan_only": self.end},
+            condition="where",
+        )
 
     @step
     @told_plainly
@@ -134,7 +136,10 @@ class ValBenchResponsesFlow(AskingFlow):
     @step
     @told_plainly
     def end(self):
-        """Say where everything is."""
+        """Say where everything is, or what the plan would cost."""
+        if self.plan_only:
+            print(self.plan_text)
+            return
         total = 2 * self.num_pairs * self.num_samples
         for survey, output in zip(self.surveys, self.outputs, strict=True):
             lost = sum(self.unanswered[survey.model.label].values())
@@ -177,6 +182,16 @@ class ValBenchResponsesFlow(AskingFlow):
     def work_of(self, survey: Survey) -> str:
         """A name for this work: the same model asked the same questions in the same way."""
         return hash_of("val_bench_responses", replace(survey, fresh=""), self.dataset_fingerprint)
+
+    def cut(self, parts: list[Rows]) -> None:
+        """One artifact a run of rows, which every model is asked; or the plan of all that."""
+        if self.plan_only:
+            tasks = (survey.requests(rows.table) for survey in self.surveys for rows in parts)
+            self.make_plan([survey.model for survey in self.surveys], tasks, ANSWER_TOKENS)
+            return
+        for number, rows in enumerate(parts):
+            setattr(self, f"rows_{number}", rows)
+        self.shards = [Shard(m, r) for m in range(len(self.surveys)) for r in range(len(parts))]
 
     def ask_together(self) -> list[Any]:
         """All shards in one pass, so that adapters share batches, as if each were a task."""
