@@ -81,6 +81,7 @@ def test_a_plan_wins_over_every_other_way() -> None:
     assert PlanningFlow.choose_way(Planned()) == "plan_only"  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_responses_planned_begun_planned_and_asked(scratch: Scratch) -> None:
     """A priced and an unpriced model: first nothing is known, then the lengths of 24 answers."""
     with ModelServer(reply=reply) as server:
@@ -133,6 +134,7 @@ def test_a_plan_checks_what_a_run_checks(scratch: Scratch) -> None:
     assert taken.code != 0 and "holds other work" in taken.text and "Traceback" not in taken.text
 
 
+@pytest.mark.slow
 def test_verdicts_planned_then_judged(scratch: Scratch) -> None:
     table = responses("sim/waverer").drop_columns(["item_id", "candidate"])
     write_table(table, str(scratch.folder / "local_results/waverer"), "test")
@@ -152,6 +154,7 @@ def test_verdicts_planned_then_judged(scratch: Scratch) -> None:
     assert "0 requests planned" in measured.text and "PAC" not in measured.text
 
 
+@pytest.mark.slow
 def test_readings_of_judges_planned_then_asked(scratch: Scratch) -> None:
     """72 known answers in both orders and once again, and 10 responses, for each judge."""
     table = responses("sim/waverer").drop_columns(["item_id", "candidate"])
