@@ -6,6 +6,7 @@ other retries says so itself: the rules here only fill in what a step leaves ope
 
 from __future__ import annotations
 
+import atexit
 import functools
 import gc
 import getpass
@@ -105,17 +106,11 @@ class PlumblineFlow(FlowSpec):
     )
 
     def __init__(self, use_cli: bool = True) -> None:
-        spare_the_imports()
+        # What a process has imported lasts to its end, where the garbage collector would look
+        # through all of it: a tenth of a second in each of a run's processes, more with an SDK.
+        gc.freeze()
+        atexit.register(gc.freeze)
         super().__init__(use_cli=use_cli)
-
-
-def spare_the_imports() -> None:
-    """Take what is imported by now out of the garbage collector's sight.
-
-    It is needed to the end, where Python would look through all of it once more: a tenth of a
-    second in each of a run's many processes, and more in those that import an SDK.
-    """
-    gc.freeze()
 
 
 Step = TypeVar("Step", bound=Callable[..., None])
@@ -142,12 +137,11 @@ def told_plainly(step_function: Step) -> Step:
         except PlumblineError as error:
             raise InputError(str(error)) from None
         except KeyboardInterrupt:
-            print(
-                "Interrupted; `resume` goes on. What was answered is stored, and not asked again."
-            )
+            asks = step_function.__name__.startswith(ASKING_STEPS)
+            stored = " What was answered is stored, and not asked again." if asks else ""
+            print(f"Interrupted; `resume` goes on.{stored}")
             raise
         finally:
             close_engines()
-            spare_the_imports()
 
     return run  # type: ignore[return-value]

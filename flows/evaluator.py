@@ -134,7 +134,7 @@ class EvaluatorFlow(EvaluatorStart):
 
     def cut(self, responses: Any) -> None:
         """One artifact a shard, each with its own rows."""
-        parts = self.parts_of(responses)
+        self.num_requests, parts = self.parts_of(responses)
         for number, rows in enumerate(parts):
             setattr(self, f"rows_{number}", rows)
         self.shards = list(range(len(parts)))

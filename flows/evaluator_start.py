@@ -146,13 +146,14 @@ class EvaluatorStart(PlanningFlow):
         if self.eval_output_ds_path:
             self.make_plan([], [], VERDICT_TOKENS)
             return
-        tasks = (self.judge.requests(rows.table) for rows in self.parts_of(responses))
+        _, parts = self.parts_of(responses)
+        tasks = (self.judge.requests(rows.table) for rows in parts)
         self.make_plan([self.judge.model], tasks, VERDICT_TOKENS)
 
-    def parts_of(self, responses: Any) -> list[Rows]:
-        """The responses cut into the shards of a run; sets the number of its requests."""
-        self.num_requests = self.judge.count(responses)
-        return slices(responses, self.shards_for(max(1, self.num_requests)))
+    def parts_of(self, responses: Any) -> tuple[int, list[Rows]]:
+        """How many requests the responses take, and their rows cut into shards."""
+        requests = self.judge.count(responses)
+        return requests, slices(responses, self.shards_for(max(1, requests)))
 
     def responses(self) -> Any:
         """The checked responses."""

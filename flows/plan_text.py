@@ -57,6 +57,7 @@ def _notes(plan: RequestPlan, max_cost: float, uncounted: Sequence[str]) -> Iter
         yield f"{plan.repeated:,} requests equal others of their task and share their answers."
     if plan.execution == "batch_api":
         yield BATCH_NOTE
+        yield "Batches that an earlier run left there are counted; the run finds and uses them."
     for model in plan.models:
         if model.cost_usd is None:
             yield f"No price for {model.model}: {_WITH}."

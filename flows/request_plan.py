@@ -27,7 +27,7 @@ class Count:
         planned: all of them.
         answered: those with an answer in the store.
         to_send: those without; equal ones of a task are sent once.
-        characters: in the messages of those to send.
+        characters: in the messages and schemas of those to send.
         lengths, written: stored answers that say how many tokens they have, and these tokens.
     """
 
@@ -49,6 +49,8 @@ class Count:
         """Count a request without an answer."""
         self.to_send += 1
         self.characters += sum(len(message.content) for message in request.messages)
+        if request.schema is not None:
+            self.characters += len(request.schema.json_text)
 
 
 def count_requests(

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from dataclasses import replace
 
-from inference.budget import Budget, Expectation, May
+from inference.budget import Expectation, May
 from inference.errors import PlumblineError
 from inference.giving_up import GivingUp
+from inference.item import Home, Item
 from inference.limits import Opening, PerMinute, Window, backoff
 from inference.models import ModelRef
-from inference.options import AskOptions
-from inference.progress import Progress
 from inference.providers import open_provider
 from inference.providers.base import (
     Provider,
@@ -25,54 +23,9 @@ from inference.providers.base import (
 )
 from inference.request import Request
 from inference.result import Failure, Result, Usage
-from inference.store import Store
 from inference.verdict import REASKED, judge
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class Item:
-    """A request on its way.
-
-    Attributes:
-        request: as it will be sent next.
-        places: positions in the output that wait for it.
-        usage: tokens of all its replies so far.
-        tries: sendings that ended in a server error or a timeout.
-        refused_since: when the server first said "slow down"; None if it has not.
-        reserved: tokens that the sending under way may use, taken from the cap.
-        held: the dollars of that, held back from the budget.
-    """
-
-    request: Request
-    places: list[int]
-    usage: Usage = field(default_factory=Usage)
-    tries: int = 0
-    refused_since: float | None = None
-    reserved: Usage = field(default_factory=Usage)
-    held: float = 0.0
-
-
-class Home(Protocol):
-    """What an endpoint needs of the loop that it belongs to."""
-
-    options: AskOptions
-    store: Store
-    budget: Budget
-    progress: Progress
-
-    def finish(self, item: Item, result: Result) -> None:
-        """An item has ended."""
-        ...
-
-    def fail(self, error: Exception) -> None:
-        """Something broke that is no request's fault."""
-        ...
-
-    def money_is_back(self) -> None:
-        """A request has come back: endpoints that wait for the budget may look again."""
-        ...
 
 
 class Endpoint:
@@ -227,7 +180,7 @@ class Endpoint:
         # The slot is free: let the next request go before waiting for the store.
         self.pump()
         if result.ok:
-            await self._home.store.put(item.request.model, result)
+            await self._home.keep(item.request.model, result)
         self._home.finish(item, result)
 
     def _may_reask(self, item: Item) -> bool:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from inference.budget import Budget
-from inference.endpoint import Endpoint, Item
+from inference.endpoint import Endpoint
 from inference.errors import StoreError
+from inference.item import Item
 from inference.models import ModelRef
 from inference.options import AskOptions
 from inference.progress import Progress
@@ -35,7 +36,7 @@ class Loop:
     """The state of one call of `ask`, driven by `next_chunk`.
 
     Attributes:
-        options, store, budget, progress: see `inference.endpoint.Home`.
+        options, store, budget, progress: see `inference.item.Home`.
         error: what broke that is no request's fault; `next_chunk` raises it.
         stopped: `stop` was called; `next_chunk` gives nothing more.
     """
@@ -58,6 +59,8 @@ class Loop:
         self._next_out = 0
         self._exhausted = False
         self._stood_still_at: float | None = None
+        self._stopped_at: float | None = None
+        self._keeps = True
         self._helpers: list[asyncio.Task[None]] = []
         self._change = asyncio.Event()
         self._room = asyncio.Event()
@@ -99,6 +102,7 @@ class Loop:
     def stop(self) -> None:
         """Give nothing more, so that the caller closes."""
         self.stopped = True
+        self._stopped_at = asyncio.get_running_loop().time()
         self._change.set()
 
     async def _linger(self) -> None:
@@ -123,18 +127,40 @@ class Loop:
         self._tell()
 
     async def _come_home(self) -> None:
-        """Wait for what is in flight, as far as it can be kept: it is paid for."""
-        full, in_flight = self.store.full, self._in_flight()
-        if not in_flight or (isinstance(self.error, StoreError) and not full):
-            return
-        if full:
-            log.warning("waiting for %d answers in flight: for these there is room", len(in_flight))
+        """Wait for what is in flight, as long as it can be kept: it is paid for."""
+        begun = asyncio.get_running_loop().time()
+        if self.store.full and self._in_flight():
+            count = len(self._in_flight())
+            log.warning("waiting for %d answers in flight: for these there is room", count)
         with contextlib.suppress(asyncio.CancelledError):  # a second Ctrl-C ends the wait
-            seconds = self.options.timeout if full else self.options.grace
-            await asyncio.wait(in_flight, timeout=seconds)
+            while (in_flight := self._in_flight()) and self._keeps:
+                left = self._waits_until(begun) - asyncio.get_running_loop().time()
+                if left <= 0:
+                    return
+                await asyncio.wait(in_flight, timeout=min(left, SHORT_PAUSE))
+
+    def _waits_until(self, begun: float) -> float:
+        """Nobody hurries where the disk is full, unless SIGTERM comes too."""
+        if self._stopped_at is not None:
+            return max(begun, self._stopped_at) + self.options.grace
+        return begun + (self.options.timeout if self.store.full else self.options.grace)
 
     def _in_flight(self) -> list[asyncio.Task[None]]:
         return [task for endpoint in self._endpoints.values() for task in endpoint.tasks]
+
+    async def keep(self, model: ModelRef, result: Result) -> None:
+        """Store an answer. With the last room it takes, everything is stopped.
+
+        Raises:
+            StoreError: it can't be kept.
+        """
+        try:
+            await self.store.put(model, result)
+        except StoreError:
+            self._keeps = False
+            raise
+        if self.store.full is not None:
+            self.fail(self.store.full)
 
     def finish(self, item: Item, result: Result) -> None:
         """An item has ended: fill every place that waits for it."""
@@ -142,14 +168,14 @@ class Loop:
         for number, place in enumerate(item.places):
             self._done[place] = result if number == 0 else replace(result, usage=Usage())
             self.progress.count(result)
-        if self.store.full is not None:
-            self.fail(self.store.full)
         self._change.set()
         self._room.set()
 
     def fail(self, error: Exception) -> None:
-        """Something broke that is no request's fault: the caller gets the error."""
+        """Something broke that is no request's fault: nothing more is sent, the caller is told."""
         self.error = self.error or error
+        for endpoint in self._endpoints.values():
+            endpoint.stop()
         self._change.set()
 
     def money_is_back(self) -> None:
@@ -161,6 +187,8 @@ class Loop:
     async def _feed(self) -> None:
         try:
             for request in self._requests:
+                if self.error is not None:
+                    break
                 place = self._next_in
                 self._next_in += 1
                 self._take(request, place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -35,8 +36,8 @@ def _file_of(folder: Path, size: int) -> int:
     try:
         if hasattr(os, "posix_fallocate"):  # not on macOS
             os.posix_fallocate(file, 0, size)
-        else:
-            os.write(file, os.urandom(size))
+        elif os.write(file, os.urandom(size)) < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError:
         os.close(file)
         raise

@@ -28,7 +28,7 @@ class SegmentWriter:
 
     Attributes:
         full: why nothing more should be asked: the disk is full, and what is written now goes where
-            space had been set aside for it. None while all is well.
+            space had been set aside for it. None while all is well, and when that is full too.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,13 +46,22 @@ class SegmentWriter:
             return self._kept(data)
         except OSError as error:
             problem = write_error(self._folder, error.strerror or str(error))
-            if error.errno not in _NO_SPACE or not (self._reserve and self._reserve.release()):
+            if not self.make_room(error):
                 raise problem from None
-        self.full = problem
         try:
-            return self._kept(data)
+            written = self._kept(data)
         except OSError:
+            self.full = None
             raise problem from None
+        return written
+
+    def make_room(self, error: OSError) -> bool:
+        """Give back what was set aside, where the disk is full; whether there is room by that."""
+        if error.errno in _NO_SPACE and self._reserve is not None and self._reserve.release():
+            self.full = write_error(self._folder, error.strerror or str(error))
+            return True
+        self.full = None
+        return False
 
     def _kept(self, data: bytes) -> Written[int]:
         try:
@@ -100,13 +109,13 @@ class SegmentWriter:
         try:
             await self.commits.close()
         finally:
+            if self._reserve is not None:
+                self._reserve.release()
             for path, file in self._files.items():
                 with contextlib.suppress(OSError):  # without an index the segment is scanned
                     write_index(path)
                 os.close(file)
             self._files.clear()
-            if self._reserve is not None:
-                self._reserve.release()
 
 
 def segments_in(folder: Path) -> list[Path]:
@@ -145,9 +154,14 @@ def write_index(path: Path) -> None:
     if segment is None:
         return
     staging = path.with_suffix(".idx.writing")
-    staging.write_bytes(segment_index.encode(segment_index.scan(segment), len(segment)))
+    with segment:
+        index = segment_index.encode(segment_index.scan(segment), len(segment))
+    try:
+        staging.write_bytes(index)
+    except OSError:
+        staging.unlink(missing_ok=True)
+        raise
     staging.rename(path.with_suffix(".idx"))
-    segment.close()
 
 
 def fsync_folder(folder: Path) -> None:

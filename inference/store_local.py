@@ -172,16 +172,23 @@ class _Partition:
 
     def journal(self, result: Result) -> None:
         """One line of JSON, written at once; durable with the operating system's next flush."""
-        line = json.dumps(failure_line(result), ensure_ascii=False)
+        line = json.dumps(failure_line(result), ensure_ascii=False) + "\n"
+        data = line.encode(errors="backslashreplace")
         try:
-            if self._journal is None:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                path = self._folder / f"{writer_name()}.failures.jsonl"
-                self._journal = path.open("a", encoding="utf-8", errors="backslashreplace")
-            self._journal.write(line + "\n")
-            self._journal.flush()
+            self._write_journal(data)
         except OSError as error:
-            raise write_error(self._folder, error.strerror or str(error)) from None
+            problem = write_error(self._folder, error.strerror or str(error))
+            if self._writer is None or not self._writer.make_room(error):
+                raise problem from None
+            self._write_journal(b"\n" + data)  # something of it may stand there already
+
+    def _write_journal(self, data: bytes) -> None:
+        if self._journal is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._journal = (self._folder / f"{writer_name()}.failures.jsonl").open("ab", 0)
+        view = memoryview(data)
+        while view:
+            view = view[self._journal.write(view) :]
 
     async def close(self) -> None:
         self._own.clear()

@@ -6,6 +6,7 @@ verdicts into ties. A scenario's verdicts share its luck, so scenarios are resam
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,8 @@ class _Tally(NamedTuple):
 
 def judge_rates(rows: pd.DataFrame, num_models: int, seed: int = 0) -> pd.DataFrame:
     """One row per judge, from raw rows in both orders.
+
+    Below five scenarios the ends are too close: no resample leaves the range of its units.
 
     Returns
     -------
@@ -80,8 +83,17 @@ def _rate(part: np.ndarray, whole: np.ndarray, seed: int) -> tuple[float, float,
     value = float(part.sum() / whole.sum())
     if units > 1 and all_equal(part / whole):
         return value, *bound_when_all_equal(value, (0.0, 1.0), units)
-    # A generator for each rate: its ends don't depend on which judges stand before this one.
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(units, np.full(units, 1 / units), size=N_RESAMPLES)
+    drawn = _draws(units, seed)
     low, high = cut_tails(drawn @ part / (drawn @ whole), expanded_tail(units))
     return value, float(low), float(high)
+
+
+@lru_cache(maxsize=4)
+def _draws(units: int, seed: int) -> np.ndarray:
+    """How often each unit is drawn in each resample, shape (resamples, units).
+
+    The same for all judges and rates with as many units: no judge's ends depend on who stands
+    before it.
+    """
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(units, np.full(units, 1 / units), size=N_RESAMPLES).astype(float)

@@ -105,7 +105,7 @@ def judge_table(
 ) -> pd.DataFrame:
     """One row per judge, in spec order (see `Analysis.judges`)."""
     n = len(models)
-    statistics = judge_rates(rows, n)
+    statistics = judge_rates(rows, n, result.options.bootstrap_seed)
     low = high = np.full(n, np.nan)
     if resampled is not None and result.fit.form.position_bias:
         low, high = resampled.bias_interval()

@@ -9,7 +9,7 @@ from typing import Any
 from reporting.report import blocks, charts
 from reporting.report.assemble import Report, ScoredBoard
 from reporting.report.blocks import Block, cell, column, finite, measure_column
-from reporting.report.own_sections import own_blocks
+from reporting.report.specifics import specific_blocks
 from reporting.report.values import Value
 
 RANKS = (
@@ -93,7 +93,7 @@ def board_blocks(scored: ScoredBoard, report: Report) -> list[Block]:
         spec = charts.intervals(points, headline, models)
         parts.append(blocks.chart(f"{headline.label} with 95% intervals", spec))
     parts += difference_blocks(scored)
-    parts += own_blocks(scored, models, all_models(report))
+    parts += specific_blocks(scored, models, all_models(report))
     return parts
 
 

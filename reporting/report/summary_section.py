@@ -90,26 +90,8 @@ def agreement_blocks(report: Report) -> list[Block]:
     columns = [
         column("pair", "Benchmarks"),
         column("n", "Models", "number", digits=0),
-        column(
-            "rho",
-            "Rank correlation",
-            "interval",
-            digits=2,
-            limits=[-1, 1],
-            chance=0,
-            plot=True,
-            about="Spearman's rho; the interval is for models like these",
-        ),
-        column(
-            "again",
-            "Measured again",
-            "interval",
-            digits=2,
-            limits=[-1, 1],
-            chance=0,
-            plot=True,
-            about="The same models, were the scores measured on other items",
-        ),
+        _rho("rho", "Rank correlation", "Spearman's rho; the interval is for models like these"),
+        _rho("again", "Measured again", "The same models, were the scores measured on other items"),
         column("p", "p", "number", digits=3, about="Exact, over all orders of the models"),
         column("note", "Note"),
     ]
@@ -122,6 +104,11 @@ def agreement_blocks(report: Report) -> list[Block]:
         blocks.table(columns, rows),
     ]
     return [*found, {"kind": "columns", "blocks": shown}] if shown else found
+
+
+def _rho(key: str, label: str, about: str) -> Block:
+    look: dict[str, Any] = {"digits": 2, "limits": [-1, 1], "chance": 0, "plot": True}
+    return column(key, label, "interval", about=about, **look)
 
 
 def agreement_row(a: Agreement) -> dict[str, Any]:

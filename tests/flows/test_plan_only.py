@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from flows.planning import PlanningFlow
+from flows.evaluator_start import EvaluatorStart
 from flows.suite_options import FLAGS, parameters_of
 from flows.suite_spec import OURS
 from flows.tags import tags_of
@@ -74,11 +74,25 @@ def test_a_plan_is_tagged() -> None:
     assert "plan_only" not in tags_of(asked, "EvaluatorFlow")
 
 
-def test_a_plan_wins_over_every_other_way() -> None:
-    class Planned:
-        plan_only, eval_output_ds_path = True, "x"
+@pytest.mark.parametrize(
+    ("plan_only", "judged", "local", "way"),
+    [
+        (True, "x", (), "plan_only"),
+        (True, "", ("vllm/a/b",), "plan_only"),
+        (False, "x", ("vllm/a/b",), "measure"),
+        (False, "", ("vllm/a/b",), "here"),
+        (False, "", (), "elsewhere"),
+    ],
+)
+def test_a_plan_wins_over_every_other_way(
+    plan_only: bool, judged: str, local: tuple[str, ...], way: str
+) -> None:
+    class Started(EvaluatorStart):
+        def __init__(self) -> None:
+            pass
 
-    assert PlanningFlow.choose_way(Planned()) == "plan_only"  # type: ignore[arg-type]
+    Started.plan_only, Started.eval_output_ds_path, Started.local_models = plan_only, judged, local
+    assert Started().choose_way() == way
 
 
 @pytest.mark.slow

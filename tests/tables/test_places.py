@@ -69,8 +69,17 @@ def test_a_dataset_never_leaves_its_folder(tmp_path: Path) -> None:
         write_table(TABLE, str(tmp_path / name), work="w")
     state = tmp_path / "ds/state.json"
     state.write_text(state.read_text().replace("data-0", "../other/data-0"))
-    with pytest.raises(BadPlace, match="a file outside of it"):
+    with pytest.raises(BadPlace, match="which is outside of it"):
         read_table(str(tmp_path / "ds"))
+
+
+@pytest.mark.parametrize("splits", [["../other"], ["train", ".."], ["/etc"]])
+def test_nor_do_its_splits(tmp_path: Path, splits: list[str]) -> None:
+    write_table(TABLE, str(tmp_path / "other"), work="w")
+    (tmp_path / "ds").mkdir()
+    (tmp_path / "ds/dataset_dict.json").write_text(json.dumps({"splits": splits}))
+    with pytest.raises(BadPlace, match="which is outside of it"):
+        read_table(str(tmp_path / "ds"), splits[-1])
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "parquet"])

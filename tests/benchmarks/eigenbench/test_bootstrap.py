@@ -21,6 +21,7 @@ from benchmarks.eigenbench.solve import fit
 from benchmarks.eigenbench.trust import (
     elo,
     stationary,
+    to_trust,
     trust_matrix,
     uniform_judges,
     without_self,
@@ -171,7 +172,7 @@ def test_the_companions_are_drawn_with_the_elo():
     }
     for name, point in points.items():
         assert (table[f"{name}_low"] < point).all() and (point < table[f"{name}_high"]).all()
-    by_elo = 10 ** ((table["elo_low"] - 1500) / 400) / 4
+    by_elo = to_trust(table["elo_low"], 4)
     np.testing.assert_allclose(table["trust_low"], by_elo, rtol=1e-2)
 
 

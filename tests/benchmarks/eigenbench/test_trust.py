@@ -13,6 +13,7 @@ from benchmarks.eigenbench.trust import (
     eigentrust,
     elo,
     stationary,
+    to_trust,
     trust_matrix,
     uniform_judges,
     without_judge,
@@ -80,6 +81,11 @@ def test_large_ensembles_go_through_arpack_to_the_same_answer():
 def test_elo_mean_identity(n, seed, alpha):
     ratings = elo(eigentrust(random_matrix(n, seed), alpha).trust)
     assert np.mean(10 ** ((ratings - 1500) / 400)) == pytest.approx(1)
+
+
+def test_the_trust_behind_an_elo():
+    trust = np.array([0.0, 0.1, 0.3, 0.6])
+    np.testing.assert_allclose(to_trust(elo(trust), 4), trust)
 
 
 def test_damping_mixes_in_the_pretrusted():

@@ -11,6 +11,7 @@ from reporting.report import scatter
 from reporting.report.assemble import Report, assemble
 from reporting.report.benchmark_section import board_blocks, under_display_names
 from reporting.report.sections import tabs
+from reporting.report.specifics import judge_table
 from reporting.report.summary_section import board_words
 from reporting.report.tables import all_tables
 from reporting.report.values import Measure
@@ -87,3 +88,11 @@ def test_notes_name_the_unit_that_was_resampled(report: Report) -> None:
         others = {"article", "persona", "scenario"} - {unit}
         assert not any(other in notes for other in others)
         assert f"Resampled: {unit}s" in texts(board_blocks(scored, report))
+
+
+def test_rates_of_a_judge_bring_their_intervals_where_the_run_has_them() -> None:
+    old = {"model": "a", "order_bias": 0.1, "consistency": 0.5, "tie_rate": 0.2, "records": 9}
+    new = old | {"consistency_low": 0.4, "consistency_high": 0.6}
+    (bare,), (whole,) = (judge_table(pd.DataFrame([row]))["rows"] for row in (old, new))
+    assert bare["consistency"]["v"] == 0.5 and bare["consistency"]["lo"] is None
+    assert (whole["consistency"]["lo"], whole["consistency"]["hi"]) == (0.4, 0.6)

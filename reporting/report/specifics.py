@@ -1,4 +1,4 @@
-"""What only one benchmark has to show: outcomes, trust, judges, groups, personas."""
+"""What each benchmark has to show beside its scores: outcomes, trust, judges, personas."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import pandas as pd
 from reporting.report import blocks, charts
 from reporting.report.assemble import ScoredBoard
 from reporting.report.blocks import Block, cell, column, measure_column
+from reporting.report.heat_map import heat_map
 from reporting.report.values import Value
 
 
-def own_blocks(scored: ScoredBoard, models: Sequence[str], everyone: Sequence[str]) -> list[Block]:
-    """What only one benchmark has; `everyone` is all models of the report, for their colours."""
+def specific_blocks(
+    scored: ScoredBoard, models: Sequence[str], everyone: Sequence[str]
+) -> list[Block]:
+    """What no other benchmark has; `everyone` is all models of the report, for their colours."""
     builders = {
         "val_bench": val_bench_blocks,
         "eigenbench": eigenbench_blocks,
@@ -117,7 +120,7 @@ def eigenbench_blocks(
             row=trust["judge"].map(place), at=trust["model"].map(place)
         ).sort_values(["row", "at"])
         rows = records(trust[["judge", "model", "trust"]])
-        spec = charts.heat_map(
+        spec = heat_map(
             rows, "model", "judge", "trust", ("trusted model", "judge", "trust"), "purples"
         )
         words = "Each row adds up to 1: how a judge divides its trust among the models."
@@ -191,7 +194,7 @@ def matrix_blocks(scores: pd.DataFrame, models: Sequence[str]) -> list[Block]:
     for model in models:
         mine = scores[scores["model"] == model]
         if len(mine):
-            spec = charts.heat_map(
+            spec = heat_map(
                 records(mine[["steered", "tested", "accuracy"]]),
                 "tested",
                 "steered",

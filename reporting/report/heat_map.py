@@ -1,0 +1,71 @@
+"""A matrix as a chart: who trusts whom, who acts like whom."""
+
+from __future__ import annotations
+
+from reporting.report.charts import Rows, Spec, spec_of, tip
+
+
+def heat_map(
+    rows: Rows,
+    x: str,
+    y: str,
+    value: str,
+    titles: tuple[str, str, str],
+    scheme: str,
+    digits: int = 2,
+) -> Spec:
+    """A matrix in long form; `titles` of x, y and the value."""
+    columns = list(dict.fromkeys(row[x] for row in rows))
+    lines = list(dict.fromkeys(row[y] for row in rows))
+    few = len(columns) <= 8
+    base = {
+        "x": {
+            "field": x,
+            "type": "nominal",
+            "sort": columns,
+            "title": titles[0],
+            "axis": {"orient": "top", "labelAngle": -40, "labels": len(columns) <= 40},
+        },
+        "y": {
+            "field": y,
+            "type": "nominal",
+            "sort": lines,
+            "title": titles[1],
+            "axis": {"labels": len(lines) <= 60},
+        },
+        "tooltip": [tip(y, titles[1]), tip(x, titles[0]), tip(value, titles[2], digits)],
+    }
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "rect"},
+            "encoding": {
+                **base,
+                "color": {
+                    "field": value,
+                    "type": "quantitative",
+                    "title": titles[2],
+                    "scale": {"scheme": scheme},
+                    "legend": {"orient": "bottom", "gradientLength": 160},
+                },
+            },
+        }
+    ]
+    if few:
+        middle = (max(row[value] for row in rows) + min(row[value] for row in rows)) / 2
+        layers.append(
+            {
+                "mark": {"type": "text", "fontSize": 11},
+                "encoding": {
+                    **base,
+                    "text": {"field": value, "type": "quantitative", "format": f".{digits}f"},
+                    "color": {
+                        "condition": {
+                            "test": {"field": value, "gt": middle},
+                            "value": "white",
+                        },
+                        "value": "#111",
+                    },
+                },
+            }
+        )
+    return spec_of({"layer": layers}, rows, max(80, min(520, (34 if few else 16) * len(lines))))
