@@ -34,6 +34,7 @@ _AT_LEAST_ONE = (
 )
 _DRAWS = ("n_resamples", "n_bootstraps")
 _NOT_NEGATIVE = (
+    "limit",
     "num_shards",
     "requests_per_minute",
     "tokens_per_minute",

@@ -93,6 +93,11 @@ def _take_judgements(flow: Any) -> None:
 def _draw_plan(flow: Any) -> None:
     """Load scenarios and responses at hand, draw the plan, check everything it needs."""
     spec = flow.run_spec
+    if flow.plan_only and flow.fresh:
+        raise PlumblineError(
+            "--plan_only sends a pilot, which a run with --fresh would pay for again: "
+            "leave --fresh out of the plan"
+        )
     flow.panel = make_panel(spec, flow.criteria, flow.model_of, flow.fresh_id())
     flow.check_models([member.model for member in flow.panel.members])
     flow.simulated = any(m.model.provider == "simulated" for m in flow.panel.members)

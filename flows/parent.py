@@ -7,15 +7,18 @@ On remote compute the launcher is elsewhere, and nothing is watched.
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 
-_CHECK_EVERY = 0.5
+_CHECK_EVERY = 0.25
+_LAST_MOMENT = 1.0
+"""Together with the check above well below two seconds: a resumed run may have begun."""
 _watching = False
 
 
 def stop_with_parent() -> None:
-    """Watch the parent process from now on; exit at once when this task has been orphaned."""
+    """Watch the parent process from now on; end soon after this task has been orphaned."""
     global _watching
     if _watching or is_remote():
         return
@@ -34,5 +37,7 @@ def is_remote() -> bool:
 def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_CHECK_EVERY)
-    # Stored answers are durable already; nothing else of a half-done task is of use.
+    # SIGTERM ends a task at once, but for one that asks: what it has in flight may come home.
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_LAST_MOMENT)
     os._exit(143)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from flows.plan_figures import BATCH_NOTE, cells, lined_up
 from flows.request_plan import ENOUGH, ModelPlan, RequestPlan
-from inference.usage import show_cost
 
 _HEAD = ("model", "planned", "in store", "to send", "tokens in", "tokens out", "cost")
 _WITH = "add it to data/prices.yaml or give a list with --prices_path"
@@ -62,7 +61,7 @@ def _notes(plan: RequestPlan, max_cost: float, uncounted: Sequence[str]) -> Iter
         if model.cost_usd is None:
             yield f"No price for {model.model}: {_WITH}."
     if max_cost and (plan.cost_usd or 0.0) > max_cost:
-        yield f"That is more than --max_cost {show_cost(max_cost)}, at which the run would stop."
+        yield f"That is more than {max_cost:g} dollars, the run's --max_cost: it would stop there."
 
 
 def _lengths(models: Sequence[ModelPlan]) -> Iterator[str]:

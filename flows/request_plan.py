@@ -172,5 +172,5 @@ def _model_plan(
         tokens.output,
         round(each, 1),
         count.lengths if told else 0,
-        dollars(prices, model, tokens, execution),
+        dollars(prices, model, tokens, execution) if count.to_send else 0.0,
     )

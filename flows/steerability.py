@@ -47,9 +47,8 @@ class SteerabilityFlow(SteerabilityShards):
         models = [survey.model for survey in self.surveys if survey.model]
         self.simulated = any(model.provider == "simulated" for model in models)
         self.plan_text = self.tell_plan()
-        if not self.plan_only:
-            self.check_models(models)
-            claim_results(self.folder(), self.work())
+        self.check_models(models)
+        claim_results(self.folder(), self.work())
         print(self.plan_text)
         self.way = self.choose_way()
         self.next(

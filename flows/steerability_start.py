@@ -165,12 +165,17 @@ class SteerabilityStart(AskingFlow, PlanParameter):
         prices = self.prices()
         lines = ["", table.to_string(index=False, na_rep="-", float_format="{:,.0f}".format), ""]
         for model in (survey.model for survey in self.surveys):
-            cost = show_cost(dollars(prices, model, total, self.execution) if model else None)
+            cost = dollars(prices, model, total, self.execution) if model else None
             lines.append(
                 f"{model.label if model else 'no model'}: {tokens['requests'].sum():,} requests, "
-                f"{total.input:,} tokens in, {total.output:,} out, {cost}"
+                f"{total.input:,} tokens in, {total.output:,} out, {show_cost(cost)}"
             )
-        lines.append("Tokens: about, at four characters each; prompt caching is not counted.")
+            if self.max_cost and (cost or 0.0) > self.max_cost:
+                lines.append(f"That is more than {self.max_cost:g} dollars, the run's --max_cost.")
+        lines += [
+            "Tokens: about, at four characters each. Counted whatever the store holds already.",
+            "Not counted: prompt caching, second attempts, answers that are asked again singly.",
+        ]
         return [*lines, BATCH_NOTE] if self.execution == "batch_api" else lines
 
     def work(self) -> str:

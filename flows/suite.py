@@ -109,7 +109,8 @@ class SuiteFlow(PlanParameter):
     def end(self):
         """Say where everything is."""
         if self.plan_only:
-            print("Nothing was run: --plan_only.")
+            pilot = " but EigenBench's pilot" if "eigenbench" in self.suite.benchmarks else ""
+            print(f"Nothing was run{pilot}: --plan_only.")
             return
         print(self.summary)
         print(f"\nReport: {self.results_path}/report.html")

@@ -51,18 +51,27 @@ def plan_suite(suite: Suite, branches: Sequence[Branch], scratch: Path) -> list[
     Raises:
         PlumblineError: a run can't be planned.
     """
-    rows: list[Row] = []
-    for child in children_of(branches):
-        match child.entry:
-            case "val_bench_responses_flow.py":
-                rows += _responses(suite, child)
-            case "evaluator_flow.py":
-                rows.append(_evaluation(suite, child))
-            case "calibration_flow.py":
-                rows += _calibration(suite, child)
-            case _:
-                rows += _of_itself(child, scratch)
-    return rows
+    children = children_of(branches)
+    rows = {child.name: _estimated(suite, child) for child in children if _is_estimated(child)}
+    check_priced(suite, [row for some in rows.values() for row in some])
+    for child in children:
+        if child.name not in rows:
+            rows[child.name] = _of_itself(suite, child, scratch)
+    return [row for child in children for row in rows[child.name]]
+
+
+def _is_estimated(child: Child) -> bool:
+    return child.entry not in ("eigenbench_flow.py", "steerability_flow.py")
+
+
+def _estimated(suite: Suite, child: Child) -> list[Row]:
+    match child.entry:
+        case "val_bench_responses_flow.py":
+            return _responses(suite, child)
+        case "evaluator_flow.py":
+            return [_evaluation(suite, child)]
+        case _:
+            return _calibration(suite, child)
 
 
 def shares(budget: float, children: Sequence[Child], rows: Sequence[Row]) -> dict[str, float]:
@@ -79,21 +88,28 @@ def shares(budget: float, children: Sequence[Child], rows: Sequence[Row]) -> dic
     return {name: budget * cost / total for name, cost in costs.items() if cost > 0}
 
 
+def check_priced(suite: Suite, rows: Sequence[Row]) -> None:
+    """Refuse models without a price where there is a budget.
+
+    Raises:
+        PlumblineError: there are such.
+    """
+    unpriced = sorted({row.model for row in rows if row.cost is None})
+    if suite.budget and unpriced:
+        raise PlumblineError(
+            f"a budget needs prices; data/prices.yaml has none for {', '.join(unpriced)}"
+        )
+
+
 def check_budget(suite: Suite, rows: Sequence[Row]) -> None:
     """Refuse a plan that costs more than the budget, or that can't be priced under one.
 
     Raises:
         PlumblineError: so it is.
     """
-    if not suite.budget:
-        return
-    unpriced = sorted({row.model for row in rows if row.cost is None})
-    if unpriced:
-        raise PlumblineError(
-            f"a budget needs prices; data/prices.yaml has none for {', '.join(unpriced)}"
-        )
+    check_priced(suite, rows)
     total = sum(row.cost or 0.0 for row in rows)
-    if total > suite.budget:
+    if suite.budget and total > suite.budget:
         raise PlumblineError(
             f"the plan costs about {show_cost(total)}, more than the budget of "
             f"{show_cost(suite.budget)}; nothing was sent"
@@ -141,7 +157,9 @@ def _pairs(options: dict[str, Any]) -> Any:
     from tables.places import read_table
 
     where = str(options.get("dataset_id") or _default(ValBenchResponsesFlow.dataset_id))
-    rows = checked(read_table(where, "test"), PAIR_COLUMNS, where)
+    rows = checked(
+        read_table(where, str(options.get("dataset_split") or "test")), PAIR_COLUMNS, where
+    )
     limit = int(options.get("limit") or 0)
     return rows.slice(0, limit) if limit > 0 else rows
 
@@ -209,11 +227,15 @@ def _tokens(letters: int, looked_at: int, requests: int) -> int:
 # Flows that plan themselves ----------------------------------------------------------------------
 
 
-def _of_itself(child: Child, scratch: Path) -> list[Row]:
-    """The plan that a flow makes with --plan_only, read from its artifacts."""
+def _of_itself(suite: Suite, child: Child, scratch: Path) -> list[Row]:
+    """The plan that a flow makes with --plan_only, read from its artifacts.
+
+    Under a budget it wants a price for every model before it sends a pilot.
+    """
     from metaflow import Run, namespace
 
-    planned = child._replace(name=f"{child.name}-plan")
+    options = child.options | ({"max_cost": suite.budget} if suite.budget else {})
+    planned = child._replace(name=f"{child.name}-plan", options=options)
     outcome: Outcome = run_child(planned, scratch, plan_only=True)
     if not outcome.ok:
         raise PlumblineError(f"{child.name} can't be planned: {outcome.told}")

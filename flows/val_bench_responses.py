@@ -52,6 +52,9 @@ class ValBenchResponsesFlow(PlanningFlow):
     dataset_id = Parameter(
         "dataset_id", help="folder, s3://, Hub id or builtin:name", default="val-bench/VAL-Bench"
     )
+    dataset_split = Parameter(
+        "dataset_split", help="of a dataset with several splits", default="test"
+    )
     output_dataset_path = Parameter(
         "output_dataset_path",
         help="folder, s3:// or Hub id; the model's name is appended",
@@ -150,7 +153,9 @@ class ValBenchResponsesFlow(PlanningFlow):
 
     def load_pairs(self) -> Any:
         """The checked pairs, the first `--limit` of them."""
-        table = checked(read_table(self.dataset_id, "test"), PAIR_COLUMNS, self.dataset_id)
+        table = checked(
+            read_table(self.dataset_id, self.dataset_split), PAIR_COLUMNS, self.dataset_id
+        )
         return table.slice(0, self.limit) if self.limit > 0 else table
 
     def survey_of(self, model: ModelRef) -> Survey:

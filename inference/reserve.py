@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import tempfile
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 _SIZES = (4 * 2**20, 512 * 2**10)
 """Bytes: as much as hundreds of answers in flight may need; less where there is less."""
@@ -21,6 +24,7 @@ class Reserve:
             with contextlib.suppress(OSError):
                 self._file = _file_of(folder, size)
                 return
+        log.warning("%s has almost no room: what is in flight when it is full will be lost", folder)
 
     def release(self) -> bool:
         """Give the space back; False where none was set aside, or it is back already."""

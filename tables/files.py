@@ -20,7 +20,7 @@ def read_file(path: Path, where: str) -> pa.Table:
     Raises:
         BadPlace: it is of no known kind, or can't be read.
     """
-    from pyarrow import csv, feather, parquet
+    from pyarrow import csv, parquet
 
     if path.suffix not in _FILE_KINDS:
         raise BadPlace(f"{where} is no dataset file; known are {', '.join(sorted(_FILE_KINDS))}")
@@ -33,16 +33,36 @@ def read_file(path: Path, where: str) -> pa.Table:
             case ".parquet":
                 return parquet.read_table(path)
             case ".arrow":
-                return feather.read_table(path)
+                return _arrow(path)
             case ".json":
                 return _of_records(json.loads(path.read_text(encoding="utf-8-sig")))
             case _:
                 # Not splitlines: JSON text may hold U+2028 and its like, which end no record.
                 lines = path.read_text(encoding="utf-8-sig").split("\n")
-                return _of_records([json.loads(line) for line in lines if line.strip()])
+                return _of_records(
+                    [_parsed(*line) for line in enumerate(lines, 1) if line[1].strip()]
+                )
     except Exception as error:
         # Whatever Arrow, JSON or the disk has to say of somebody else's file.
         raise BadPlace(f"{where} can't be read: {line_of(error)}") from None
+
+
+def _parsed(number: int, line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"line {number}: {getattr(error, 'msg', error)}") from None
+
+
+def _arrow(path: Path) -> pa.Table:
+    """A file of either kind: `save_to_disk` writes streams."""
+    import pyarrow as pa
+    from pyarrow import feather
+
+    try:
+        return feather.read_table(path)
+    except pa.ArrowInvalid:
+        return pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
 
 
 def _in_utf8(table: pa.Table) -> pa.Table:

@@ -34,6 +34,8 @@ def _mapped(folder: Path) -> pa.Table | None:
     import pyarrow as pa
 
     parts = _listed(folder / "state.json", "_data_files")
+    if parts == []:
+        raise BadPlace(f"{folder} has no rows")
     if not parts or not all(isinstance(p, dict) and "filename" in p for p in parts):
         return None
     paths = [_inside(folder, str(part["filename"])) for part in parts]
@@ -43,14 +45,16 @@ def _mapped(folder: Path) -> pa.Table | None:
         return None
 
 
-def _listed(path: Path, key: str) -> list[Any]:
-    """What a JSON file lists under a key; nothing where it does not."""
+def _listed(path: Path, key: str) -> list[Any] | None:
+    """What a JSON file lists under a key; None where there is no such file or list."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise BadPlace(f"{path} can't be read: {line_of(error)}") from None
     found = content.get(key) if isinstance(content, dict) else None
-    return found if isinstance(found, list) else []
+    return found if isinstance(found, list) else None
 
 
 def _inside(folder: Path, name: str) -> Path:

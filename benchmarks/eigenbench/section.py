@@ -83,8 +83,8 @@ class Section:
             raise SpecError(f"{self.name(key)} is {value}; it must be {most:,} or less")
         return value
 
-    def number(self, key: str, default: float, least: float = 0.0) -> float:
-        """A number from `least`."""
+    def number(self, key: str, default: float, least: float = 0.0, most: float = math.inf) -> float:
+        """A number from `least` to `most`."""
         value = self.values.get(key)
         if value is None:
             return default
@@ -94,6 +94,8 @@ class Section:
             raise SpecError(f"{self.name(key)} is {value}; it must be a finite number")
         if value < least:
             raise SpecError(f"{self.name(key)} is {value}; it must be {least:g} or more")
+        if value > most:
+            raise SpecError(f"{self.name(key)} is {value}; it must be at most {most:g}")
         return float(value)
 
     def choice(

@@ -27,6 +27,8 @@ _SAMPLER_ALIASES = {
     "partitioned": "partitioned_random_judge",
     "random_partition": "partitioned_random_judge",
 }
+MOST_GROUPS = 10_000
+"""Groups of judges for each scenario; the plan of more takes minutes, and its verdicts years."""
 _FIT_BY_EPOCHS = ("lr", "weight_decay", "batch_size", "max_epochs", "device")
 
 
@@ -147,7 +149,7 @@ def sampler(
     sampler = SamplerSpec(
         mode=section.choice("sampler_mode", default, SAMPLERS, _SAMPLER_ALIASES),
         group_size=section.whole("group_size", 4, least=1),
-        groups=section.whole("groups", 1, least=1),
+        groups=section.whole("groups", 1, least=1, most=MOST_GROUPS),
         seed=section.whole("sampler_seed", 42),
         alpha=section.number("alpha", 2.0),
         self_judging=section.flag("self_judging", True) and include_self,
@@ -174,7 +176,7 @@ def _phase_generation(phase: Section, longest: int, models: tuple[ModelSpec, ...
     return Generation(
         phase.whole("max_tokens", longest, least=1),
         phase.number("temperature", 1.0) if phase.has("temperature") else None,
-        phase.number("top_p", 1.0) if phase.has("top_p") else None,
+        phase.number("top_p", 1.0, most=1.0) if phase.has("top_p") else None,
         {name: by_model.whole(name, longest, least=1) for name in by_model.values},
     )
 

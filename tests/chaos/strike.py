@@ -88,7 +88,7 @@ def strike(
     if point.blow in ("launcher", "all"):
         os.kill(launcher.pid, signal.SIGKILL)
     if point.blow == "launcher":
-        time.sleep(2)  # an orphan notices within half a second, and is done
+        time.sleep(3)  # an orphan ends within two seconds
     aftermath = Aftermath(sum(server.log.asked().values()) - before, stored_in(store))
     launcher.communicate(timeout=PATIENCE * 2)
     if launcher.returncode != 0:

@@ -137,6 +137,7 @@ def labels_from(folder: Path, name: str = "labels.csv") -> Path:
     return folder / name
 
 
+@pytest.mark.slow
 def test_labels_of_people_come_back_into_the_report(shared_scratch: Scratch, folder: Path) -> None:
     labels_from(folder)
     run = shared_scratch.ok(

@@ -185,6 +185,7 @@ def test_kill_9_in_a_shard_then_resume_asks_nothing_stored(scratch: Scratch) -> 
         assert (resumed / name).read_bytes() == (scratch.folder / "whole" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_responses_alone_then_direct_ratings_that_reuse_them(scratch: Scratch) -> None:
     models = {name: f"sim/eigen-{quality}" for name, quality in QUALITIES.items()}
     cache = {"cached_responses_path": "cache.jsonl"}

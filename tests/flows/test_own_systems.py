@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import types
 from collections import Counter
@@ -95,6 +96,7 @@ def test_after_a_break_the_saved_state_is_restored(survey, tmp_path):
     CALLS["broken"] = 1
     with pytest.raises(KeyboardInterrupt):
         ask(survey, tmp_path)
+    gc.collect()  # of the tasks that were torn down, here and not inside some later test
     CALLS["broken"] = 0
     prepared = CALLS["prepare"]
     answers = ask(survey, tmp_path)

@@ -168,6 +168,7 @@ def test_plan_only_prices_the_published_config_and_sends_nothing(scratch: Scratc
         run = scratch.ok(
             *(FLOW, "run", "--config_path", path, "--plan_only", "--inference_batch_size", "9"),
             OPENAI_BASE_URL=server.openai_url,
+            OPENAI_API_KEY="sk-planted-0123456789abcdef",
         )
         assert not server.log.entries
     # 6 personas are asked 216 texts each, nine a request, and 5 of them singly; the labels
@@ -195,6 +196,7 @@ def test_mistakes_are_one_line(
     assert any(all(part in line for part in said) for line in run.text.splitlines()), run.text
 
 
+@pytest.mark.slow
 def test_failures_are_null_with_a_reason(scratch: Scratch) -> None:
     """A provider that withholds some answers: their batches come through singly, the rest null."""
     from tests.simulated_reply import reply

@@ -154,6 +154,7 @@ def test_too_many_failures_fail_the_join_and_resume_mends(scratch: Scratch) -> N
     assert all(row["for_response"]["content"] for row in rows if row["for_response"])
 
 
+@pytest.mark.slow
 def test_resume_reruns_only_the_join(scratch: Scratch) -> None:
     with ModelServer(reply=reply, faults={"500": 1.0}) as server:
         words = (

@@ -134,6 +134,7 @@ def test_reanalysis_asks_nothing_and_agrees(done: Scratch, server: ModelServer) 
     assert (done.folder / "again/metrics.json").read_text() == first.read_text()
 
 
+@pytest.mark.slow
 def test_planted_scores_are_recovered(scratch: Scratch) -> None:
     """Three simulated models with known scores, both orders, two shards each."""
     names = {"steadfast": 100.0, "agreeable": 0.0, "one-sided": 50.0}
