@@ -95,6 +95,7 @@ def test_median_of_the_jury_is_a_judged_dataset(shared_scratch: Scratch, folder:
     assert (metrics.parent / "corrected_metrics.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_judge_that_failed_is_named_beside_every_headline(
     shared_scratch: Scratch, folder: Path
 ) -> None:

@@ -125,6 +125,7 @@ def test_analysing_the_judgements_alone_gives_the_same_numbers(
     assert len(server.log.entries) == asked
 
 
+@pytest.mark.slow
 def test_a_plan_says_what_a_new_model_costs_and_the_run_sends_just_that(
     done: Path, shared_scratch: Scratch, server: ModelServer
 ) -> None:

@@ -77,6 +77,7 @@ def test_what_is_to_be_kept_must_outlive_the_machine(monkeypatch: pytest.MonkeyP
         check_outlives("./arena", "--valuearena")
 
 
+@pytest.mark.slow
 def test_personas_are_read_from_files_and_datasets_on_s3(root: str, tmp_path: Path) -> None:
     put(
         tmp_path / "x",

@@ -207,6 +207,7 @@ def test_resume_goes_on_with_another_key(scratch: Scratch) -> None:
     assert answers_of(scratch.folder / "out-waverer").num_rows == 6
 
 
+@pytest.mark.slow
 def test_fresh_asks_again_but_resume_pays_once(scratch: Scratch) -> None:
     with ModelServer(reply=reply) as server:
         words = (

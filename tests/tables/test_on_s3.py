@@ -54,6 +54,7 @@ def test_objects_of_nobody_known_are_other_work(root: str, s3: LoopbackS3, tmp_p
     check_writable(f"{root}/t2", "mine")  # beside it, not below
 
 
+@pytest.mark.slow
 def test_an_upload_that_broke_off_is_no_data_set_and_may_be_written_again(
     root: str, s3: LoopbackS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
