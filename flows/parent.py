@@ -12,8 +12,8 @@ import threading
 import time
 
 _CHECK_EVERY = 0.25
-_LAST_MOMENT = 1.0
-"""Together with the check above well below two seconds: a resumed run may have begun."""
+_LAST_MOMENT = 0.75
+"""With the check above a second at most: a resumed run may have begun."""
 _watching = False
 
 
