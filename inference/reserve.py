@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import tempfile
+import threading
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ class Reserve:
 
     def __init__(self, folder: Path) -> None:
         self._file: int | None = None
+        self._lock = threading.Lock()
         for size in _SIZES:
             with contextlib.suppress(OSError):
                 self._file = _file_of(folder, size)
@@ -28,7 +30,8 @@ class Reserve:
 
     def release(self) -> bool:
         """Give the space back; False where none was set aside, or it is back already."""
-        file, self._file = self._file, None
+        with self._lock:  # the store's thread and the event loop's may both find the disk full
+            file, self._file = self._file, None
         if file is not None:
             os.close(file)
         return file is not None

@@ -57,11 +57,11 @@ class SegmentWriter:
 
     def make_room(self, error: OSError) -> bool:
         """Give back what was set aside, where the disk is full; whether there is room by that."""
-        if error.errno in _NO_SPACE and self._reserve is not None and self._reserve.release():
-            self.full = write_error(self._folder, error.strerror or str(error))
-            return True
-        self.full = None
-        return False
+        if error.errno not in _NO_SPACE:
+            return False
+        room = self._reserve is not None and self._reserve.release()
+        self.full = write_error(self._folder, error.strerror or str(error)) if room else None
+        return room
 
     def _kept(self, data: bytes) -> Written[int]:
         try:
