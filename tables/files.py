@@ -38,10 +38,8 @@ def read_file(path: Path, where: str) -> pa.Table:
                 return _of_records(json.loads(path.read_text(encoding="utf-8-sig")))
             case _:
                 # Not splitlines: JSON text may hold U+2028 and its like, which end no record.
-                lines = path.read_text(encoding="utf-8-sig").split("\n")
-                return _of_records(
-                    [_parsed(*line) for line in enumerate(lines, 1) if line[1].strip()]
-                )
+                lines = enumerate(path.read_text(encoding="utf-8-sig").split("\n"), 1)
+                return _of_records([_parsed(n, line) for n, line in lines if line.strip()])
     except Exception as error:
         # Whatever Arrow, JSON or the disk has to say of somebody else's file.
         raise BadPlace(f"{where} can't be read: {line_of(error)}") from None

@@ -98,6 +98,21 @@ def test_files(tmp_path: Path, suffix: str) -> None:
     assert read_table(str(path))["a"].to_pylist() == [1, 2]
 
 
+def test_the_broken_line_is_named(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"a": 1}\n\n{"a": 2}\n{"a": "cut off')
+    with pytest.raises(BadPlace, match="line 4: Unterminated string"):
+        read_table(str(tmp_path / "t.jsonl"))
+
+
+def test_a_file_out_of_a_saved_dataset_and_one_without_rows(tmp_path: Path) -> None:
+    write_table(TABLE, str(tmp_path / "ds"), work="w")
+    (file,) = (tmp_path / "ds").glob("*.arrow")
+    assert read_table(str(file))["a"].to_pylist() == [1, 2]
+    write_table(TABLE.slice(0, 0), str(tmp_path / "none"), work="w")
+    with pytest.raises(BadPlace, match="none has no rows"):
+        read_table(str(tmp_path / "none"))
+
+
 def test_builtin_sets_are_read_and_unknown_ones_listed() -> None:
     assert read_table("builtin:val-bench-pairs").num_rows == 48
     with pytest.raises(BadPlace, match="builtin:val_bench_pairs"):
