@@ -110,9 +110,10 @@ def check_budget(suite: Suite, rows: Sequence[Row]) -> None:
     check_priced(suite, rows)
     total = sum(row.cost or 0.0 for row in rows)
     if suite.budget and total > suite.budget:
+        pilot = " but EigenBench's pilot" if "eigenbench" in suite.benchmarks else ""
         raise PlumblineError(
             f"the plan costs about {show_cost(total)}, more than the budget of "
-            f"{show_cost(suite.budget)}; nothing was sent"
+            f"{show_cost(suite.budget)}; nothing{pilot} was sent"
         )
 
 
