@@ -69,12 +69,6 @@ class Cluster:
         return self.s3.read(f"{start}/{key}")
 
 
-@pytest.fixture(scope="session")
-def s3() -> Iterator[LoopbackS3]:
-    with LoopbackS3() as server:
-        yield server
-
-
 @pytest.fixture
 def cluster(tmp_path: Path, s3: LoopbackS3) -> Iterator[Cluster]:
     if not can_isolate():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -19,24 +18,9 @@ from inference.errors import PlumblineError
 from tables.located import ROOT_VARIABLE
 from tables.on_s3 import BadPlace, upload_folder
 from tables.places import manifest_of, work_of, write_table
-from tests.batch.loopback_s3 import LoopbackS3
 
 PERSONAS = pd.DataFrame({"persona_id": ["a"], "framework": ["f"], "persona_description": ["A"]})
 STATEMENTS = pd.DataFrame({"persona_id": ["a"], "statement_id": ["1"], "statement": ["None"]})
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[LoopbackS3]:
-    with LoopbackS3() as server:
-        yield server
-
-
-@pytest.fixture
-def root(s3: LoopbackS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    for name, value in s3.environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(tmp_path)
-    return f"s3://{s3.bucket}/{tmp_path.name}"
 
 
 def put(folder: Path, place: str, **files: str) -> None:

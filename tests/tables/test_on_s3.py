@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,20 +17,6 @@ from tables.places import check_writable, read_table, work_of, write_table
 from tests.batch.loopback_s3 import LoopbackS3
 
 TABLE = pa.table({"question": ["a", "b"], "n": [1, 2]})
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[LoopbackS3]:
-    with LoopbackS3() as server:
-        yield server
-
-
-@pytest.fixture
-def root(s3: LoopbackS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    for name, value in s3.environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(tmp_path)
-    return f"s3://{s3.bucket}/{tmp_path.name}"
 
 
 def test_a_table_goes_there_and_back(root: str) -> None:

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.batch.loopback_s3 import LoopbackS3
-
-
-@pytest.fixture(scope="session")
-def s3() -> Iterator[LoopbackS3]:
-    with LoopbackS3() as server:
-        yield server
 
 
 @pytest.fixture
