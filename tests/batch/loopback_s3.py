@@ -34,9 +34,6 @@ class LoopbackS3:
     def __exit__(
         self, _t: type[BaseException] | None, _e: BaseException | None, _b: TracebackType | None
     ) -> None:
-        import urllib.request
-
-        urllib.request.urlopen(f"{self.url}/moto-api/reset", data=b"", timeout=30).close()
         self._server.stop()
 
     def client(self) -> Any:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from inference import segments
 from tests.flows.conftest import Scratch
-from tests.flows.test_survival import children_of
 from tests.model_server import ServerProcess
+from tests.processes import find_task, stored_in
 
 PATIENCE = 120.0
 
@@ -52,18 +51,6 @@ class Aftermath(NamedTuple):
     stored: set[str]
 
 
-def task_of(launcher: int, step: str) -> int | None:
-    """The process of a step's task, None while there is none."""
-    for child in children_of(launcher):
-        try:
-            words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"step" in words and words[words.index(b"step") + 1] == step.encode():
-            return child
-    return None
-
-
 def wait_until(condition: Callable[[], object], launcher: subprocess.Popen[str]) -> None:
     """Poll until a condition holds, while the launcher lives."""
     end = time.monotonic() + PATIENCE
@@ -80,9 +67,9 @@ def strike(
     before = len(asked(server))
     count_before = server.stats()["requests"]
     launcher = scratch.start(point.entry, "run", *words)
-    wait_until(lambda: task_of(launcher.pid, point.step), launcher)
+    wait_until(lambda: find_task(launcher.pid, point.step), launcher)
     wait_until(lambda: server.stats()["requests"] - count_before >= point.answers, launcher)
-    task = task_of(launcher.pid, point.step)
+    task = find_task(launcher.pid, point.step)
     if point.blow in ("task", "all") and task is not None:
         os.kill(task, signal.SIGKILL)
     if point.blow in ("launcher", "all"):
@@ -99,10 +86,3 @@ def strike(
 def asked(server: ServerProcess) -> list[str]:
     """Every request that came, by hash of its body, repetitions included."""
     return list(Counter(server.log.asked()).elements())
-
-
-def stored_in(store: Path) -> set[str]:
-    """Keys of the answers in a local store, read from the files as they are now."""
-    return {
-        entry.key for path in store.rglob("*.seg") for entry in segments.entries(path.read_bytes())
-    }

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.flows.conftest import ROOT, wait_for
+from tests.processes import is_alive
 
 TASK = """
 import os, subprocess, sys, time
@@ -21,14 +22,6 @@ import os, time
 open({file!r}, "w").write(str(os.getpid()))
 time.sleep(60)
 """
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
 
 
 def test_the_launcher_ends_when_its_task_is_gone(tmp_path: Path) -> None:

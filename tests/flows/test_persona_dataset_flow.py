@@ -6,7 +6,6 @@ import json
 import os
 import signal
 from collections import Counter
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,8 +13,8 @@ import pytest
 from benchmarks.steerability.data import check_data
 from flows.persona_tables import read_persona_tables
 from tests.flows.conftest import Scratch, wait_for
-from tests.flows.test_survival import children_of
 from tests.model_server import ServerProcess
+from tests.processes import stored_in, task_of
 
 FLOW = "persona_dataset_flow.py"
 HUMOURS = """
@@ -26,14 +25,6 @@ personas:
   - {name: Melancholic, summary: Seeks solitude and silence and worries a lot.}
   - {name: Choleric, summary: Takes command and wants to win every competition.}
 """
-
-
-def round_of(pid: int) -> int:
-    """The process of the running round below a launcher."""
-    for child in children_of(pid):
-        if b"ask_round" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0"):
-            return child
-    raise LookupError
 
 
 @pytest.mark.slow
@@ -50,14 +41,15 @@ def test_killed_in_the_second_round_then_resumed(scratch: Scratch) -> None:
         launcher = scratch.start(FLOW, *words, "--output_path", "./broken")
         wait_for(lambda: any("embeddings" in e.path for e in server.log.entries), seconds=90)
         wait_for(lambda: last_is_writing(server), seconds=90)
-        os.kill(round_of(launcher.pid), signal.SIGKILL)
+        os.kill(task_of(launcher.pid, "ask_round"), signal.SIGKILL)
         os.kill(launcher.pid, signal.SIGKILL)
         launcher.communicate()
         before = Counter(entry.key for entry in server.log.entries)
+        stored = len(stored_in(scratch.folder / "local_data/store"))
         resumed = scratch.ok(FLOW, "resume")
         asked = Counter(entry.key for entry in server.log.entries)
         again = sum(asked[key] - n for key, n in before.items())
-        assert again <= 2, "more was asked again than was in flight"
+        assert stored and again == before.total() - stored, "exactly what was not stored"
         assert resumed.raw.count("Cloning task") >= 2 or "Cloning" in resumed.raw
         scratch.ok(FLOW, *words, "--output_path", "./whole", "--store_path", "./other")
     for name in ("statements.csv", "rounds.csv", "dropped.csv"):

@@ -74,18 +74,14 @@ def test_bad_input_is_one_line(scratch: Scratch, words: tuple[str, ...], told: s
 
 
 @pytest.mark.slow
-def test_reads_runs_on_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reads_runs_on_s3(s3: LoopbackS3, root: str, tmp_path: Path) -> None:
     folder = tmp_path / "scratch"
     folder.mkdir()
-    results = whole_world(tmp_path)
-    with LoopbackS3() as s3:
-        for name, value in s3.environment().items():
-            monkeypatch.setenv(name, value)
-        place = f"s3://{s3.bucket}/results/{results.name}"
-        upload_folder(results, place)
-        scratch = Scratch(folder)
-        scratch.env |= s3.environment()
-        run = scratch.ok(FLOW, "run", "--results", f"{place},{place}-not-there")
+    place = f"{root}/results"
+    upload_folder(whole_world(tmp_path), place)
+    scratch = Scratch(folder)
+    scratch.env |= s3.environment()
+    run = scratch.ok(FLOW, "run", "--results", f"{place},{place}-not-there")
     assert "VAL-Bench: PAC" in run.text and "sim/a" in run.text
     assert f"Not reported: {place}-not-there: there is nothing at {place}-not-there" in run.text
     assert "plumbline-results-" not in run.text, "a temporary folder is no name for a user"
