@@ -21,6 +21,7 @@ from inference.errors import PlumblineError
 from inference.local.engine import Base, Engine, EngineDied
 from inference.local.jobs import Job, Line, resolve, settle
 from inference.local.report import EngineReport
+from inference.local.turn import Turn
 from inference.models import ModelRef
 from inference.providers.base import Reply, RequestFailed
 from inference.request import Request
@@ -47,6 +48,7 @@ class Engines:
         self._lines: dict[Base, Line] = defaultdict(Line)
         self._working: dict[str, Job] = {}
         self._engine: Engine | None = None
+        self._holding: Turn | None = None
         self._numbers = itertools.count()
         self._deaths = 0
         self._closing = False
@@ -159,15 +161,22 @@ class Engines:
             if not self._take(wait=True, timeout=SETTLE):
                 break
         self._stop()
-        if self._closing:
+        turn = Turn(base.options)
+        if self._closing or not turn.take(given_up=lambda: self._closing):
             return
+        self._holding = turn
+        self._take(wait=False)  # what came while another engine had the devices
         line = self._lines[base]
         for model in self._announced:
             if Base.of(model) == base:
                 self._know(line, model)
         line.unsorted += [entry[-1] for entry in line.waiting]
         line.waiting.clear()
-        self._engine = Engine(base, list(line.adapters.values()))
+        try:
+            self._engine = Engine(base, list(line.adapters.values()))
+        except BaseException:
+            turn.give_back()
+            raise
         self._working_since = time.monotonic()
         self.reports.append(self._engine.report)
 
@@ -245,6 +254,8 @@ class Engines:
         if engine is not None:
             print(engine.report.line(), flush=True)
             engine.close()
+        if self._holding is not None:
+            self._holding.give_back()
 
 
 _current: Engines | None = None

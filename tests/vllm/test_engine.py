@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import threading
 import time
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from inference import Failure, PlumblineError, Sampling, Schema
 from inference.local import announce, close_engines, engine_reports
+from tests.inference.local.holder import held
 from tests.vllm.conftest import OPTIONS, Tiny
 from tests.vllm.helpers import GREEDY, QUESTIONS, answers, model, requests, said
 
@@ -154,6 +157,24 @@ def test_bases_run_one_after_another(tiny: Tiny, tmp_path: Path) -> None:
     reports = engine_reports()
     assert len(reports) == 2, "each base is started once, though the requests take turns"
     assert sum(report["requests"] for report in reports) == len(results)
+
+
+def test_engines_wait_for_another_process_and_for_each_other(
+    tiny: Tiny,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("inference.local.turn._plans_its_memory", lambda options: False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with held(tmp_path) as holder:
+        leaves = threading.Timer(1.5, holder.kill)
+        leaves.start()
+        models = [model(folder) for folder in (tiny.base, tiny.other_base)]
+        results = answers(requests(models), tmp_path / "store")
+        assert holder.wait(timeout=1) == -signal.SIGKILL
+    assert {r.failure for r in results} <= {None, Failure.TRUNCATED}
+    assert len(engine_reports()) == 2 and capsys.readouterr().out.count("Waiting") == 1
 
 
 def test_each_engine_gives_its_memory_back_before_the_next(tiny: Tiny, tmp_path: Path) -> None:
