@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from inference.errors import PlumblineError
-from reporting.report import eigenbench, judges, steerability, val_bench
+from reporting.report import judges
 from reporting.report.agreement import Agreement, Scored, agreements
 from reporting.report.comparable import Board, boards_of
 from reporting.report.differences import (
@@ -26,6 +26,7 @@ from reporting.report.differences import (
 from reporting.report.discovery import Found, Problem, discover
 from reporting.report.judges import FoundReport
 from reporting.report.leaderboard import Standing, leaderboard
+from reporting.report.readers import eigenbench, steerability, val_bench
 from reporting.report.values import Measure, Reading, ReportError, Run, Spent
 
 

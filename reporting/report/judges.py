@@ -9,7 +9,7 @@ from calibration.applied import apply, fitting
 from calibration.errors import CalibrationError
 from calibration.manners import manner_of_orders
 from calibration.report import JudgeReport
-from reporting.report.val_bench import PAIRS
+from reporting.report.readers.val_bench import PAIRS
 from reporting.report.values import Reading, Run, UnreadableRun, Value, number
 
 
