@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from dataclasses import replace
 
 from inference.batch_api.api import (
     LOST,
@@ -16,19 +15,16 @@ from inference.batch_api.api import (
     open_api,
     split,
 )
+from inference.batch_api.item import Home, Item
 from inference.batch_api.ledger import Entry, Ledger
 from inference.batch_api.patience import patiently, unbroken
 from inference.batch_api.purse import Purse, Reserved
-from inference.budget import Budget
 from inference.giving_up import OVER_BUDGET
 from inference.limits import backoff
 from inference.models import ModelRef
-from inference.options import AskOptions
-from inference.progress import Progress
 from inference.providers.base import HALF_A_CHARACTER, Reply, RequestFailed
 from inference.request import Request
 from inference.result import Failure, Result, Usage
-from inference.store import Store
 from inference.verdict import REASKED, judge
 
 log = logging.getLogger(__name__)
@@ -36,43 +32,6 @@ FIRST_LOOK = 1.0
 LONGEST_PAUSE = 60.0
 _SLOWER = 1.5
 _AT_ONCE = 512
-
-
-@dataclass(slots=True, eq=False)
-class Item:
-    """A request that has no answer yet.
-
-    Attributes:
-        request: as it will be sent next.
-        places: positions in the output that wait for it.
-        usage: tokens of all its replies so far.
-        last: why its last sending gave nothing.
-        result: how it ended, None before.
-    """
-
-    request: Request
-    places: list[int]
-    usage: Usage = field(default_factory=Usage)
-    last: RequestFailed = LOST
-    result: Result | None = None
-
-
-class Home(Protocol):
-    """What a group needs of the run that it belongs to.
-
-    Attributes:
-        location: of the store; the ids of batches are written there.
-    """
-
-    store: Store
-    location: str
-    options: AskOptions
-    progress: Progress
-    budget: Budget
-
-    def tell(self) -> None:
-        """Show the present state."""
-        ...
 
 
 class Group:
