@@ -254,11 +254,10 @@ def _refit_block(
 
 def _far(result: Refits, base: Fit, block: slice) -> np.ndarray:
     fitted = base.parameters
-    tie_change = np.where(
-        np.isfinite(result.log_lambda[block]) & np.isfinite(fitted.log_lambda),
-        np.nan_to_num(result.log_lambda[block] - fitted.log_lambda),
-        0.0,
-    )
+    ties = result.log_lambda[block]
+    # Where a judge can't tie, both are infinitely negative: no change.
+    both = np.isfinite(ties) & np.isfinite(fitted.log_lambda)
+    tie_change = np.subtract(ties, fitted.log_lambda, out=np.zeros_like(ties), where=both)
     changes = [result.scores[block] - fitted.scores, tie_change, result.bias[block] - fitted.bias]
     return np.max([np.abs(c).reshape(len(c), -1).max(axis=1) for c in changes], axis=0) > _FAR
 
