@@ -1,6 +1,6 @@
 """One vLLM engine: a base model and all its adapters, stepped by whoever owns it.
 
-The only module that imports vLLM. Not safe for several threads.
+Not safe for several threads.
 """
 
 from __future__ import annotations
@@ -11,54 +11,32 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from inference.errors import PlumblineError
-from inference.local.adapters import Adapter, fetch, rank_limit
+from inference.local.base import Base
 from inference.local.guard import Guard, child_processes
+from inference.local.loras import Loaded, Loras
 from inference.local.options import check_names
 from inference.local.prompts import (
     ADAPTER_CHAT,
     TRANSCRIPT,
     TRANSCRIPT_STOPS,
-    chat_template,
     folded,
     split_thinking,
     template_arguments,
     transcript,
 )
 from inference.local.report import EngineReport
-from inference.local.shapes import mismatch
-from inference.local.sources import Source, base_folder
 from inference.models import ModelRef
 from inference.providers.base import Reply, RequestFailed, one_line, without_none
 from inference.request import Request
 from inference.result import Failure, Usage
 
-MOST_LORAS = 16
-"""Adapters in one batch, unless `max_loras` says otherwise: each takes memory from the cache."""
-
 
 class EngineDied(Exception):
     """The engine is gone; what it was working on can be given to a new one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """What requests must share to share an engine: weights and engine options."""
-
-    name: str
-    revision: str | None
-    options: str
-
-    @classmethod
-    def of(cls, model: ModelRef) -> Base:
-        """The base that `model` runs on. A prompt's format is no matter of the engine."""
-        options = {**json.loads(model.engine or "{}"), **json.loads(model.serving or "{}")}
-        options.pop("prompt", None)
-        return cls(model.name, model.revision, json.dumps(options, sort_keys=True))
 
 
 class Finished(NamedTuple):
@@ -66,15 +44,6 @@ class Finished(NamedTuple):
 
     number: str
     outcome: Reply | RequestFailed
-
-
-@dataclass(slots=True)
-class _Loaded:
-    """An adapter with vLLM's handle for it, or why it can't be served."""
-
-    handle: Any = None
-    problem: str = ""
-    template: str | None = None
 
 
 class Engine:
@@ -95,32 +64,30 @@ class Engine:
         started = time.monotonic()
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
         self.base = base
-        self._adapters: dict[tuple[str | None, str | None], _Loaded] = {}
         self._working: dict[str, tuple[Request, str]] = {}
-        ready = [loaded for model in adapters if (loaded := self._fetched(model)) is not None]
-        self._rank = rank_limit([adapter.rank for adapter in ready]) if ready else 0
+        self._loras = Loras(base, adapters)
         others = child_processes()
         # vLLM collects garbage many times on its way up and down; what is there already (modules,
         # most of all) need not be looked through each time. Its clean-up thaws it.
         gc.freeze()
-        self._llm = self._start(ready)
+        self._llm = self._start()
         self._engine = self._llm.llm_engine
         self._guard = Guard(self._engine.engine_core, child_processes() - others)
         self._defaults = dict(self._llm.model_config.get_diff_sampling_param())
         config = self._engine.vllm_config
         self.capacity = 2 * config.scheduler_config.max_num_seqs
-        self.report = EngineReport(
-            base.name, len(ready), config.lora_config.max_loras if ready else 0, self._rank
-        )
+        loras = self._loras
+        self._slots = config.lora_config.max_loras if loras.ready else 0
+        self.report = EngineReport(base.name, loras.ready, self._slots, loras.rank, loras.used)
         self.report.start_seconds = time.monotonic() - started
 
-    def _start(self, adapters: list[Adapter]) -> Any:
+    def _start(self) -> Any:
         options = json.loads(self.base.options)
         try:
             from vllm import LLM
 
             check_names(options)
-            return LLM(**self._arguments(options, adapters))
+            return LLM(**self._arguments(options))
         except PlumblineError:
             raise
         except Exception as error:
@@ -130,7 +97,7 @@ class Engine:
                 "--vllm_options"
             ) from error
 
-    def _arguments(self, options: dict[str, Any], adapters: list[Adapter]) -> dict[str, Any]:
+    def _arguments(self, options: dict[str, Any]) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "model": self.base.name,
             # A free choice of whitespace lets a model fill its whole answer with it.
@@ -138,35 +105,15 @@ class Engine:
         }
         if not Path(self.base.name).is_absolute():
             arguments |= {"revision": self.base.revision, "tokenizer_revision": self.base.revision}
-        arguments |= options
-        if adapters:
-            slots = _slots(len(adapters), options.get("max_loras"))
-            arguments |= {
-                "enable_lora": True,
-                "max_lora_rank": self._rank,
-                "max_loras": slots,
-                "max_cpu_loras": max(len(adapters), slots, options.get("max_cpu_loras", 0)),
-            }
-        return arguments
+        return arguments | options | self._loras.arguments(options)
 
     def group(self, model: ModelRef) -> int:
-        """Which set of adapters `model` belongs to: those of one set fit into one batch."""
-        place = list(self._adapters).index(_adapter_key(model)) if model.adapter else 0
-        return place // max(1, self.report.max_loras)
+        """See `Loras.group`."""
+        return self._loras.group(model, self._slots)
 
     def fits(self, model: ModelRef) -> bool:
-        """Whether it can serve `model` as it is; otherwise it must be started anew."""
-        if model.adapter is None or _adapter_key(model) in self._adapters:
-            return True
-        adapter = self._fetched(model)
-        if adapter is None:
-            return True
-        handles = sum(loaded.handle is not None for loaded in self._adapters.values())
-        room = not _needs_empty_slot() or handles < self.report.max_loras
-        if adapter.rank <= self._rank and room:
-            return True
-        del self._adapters[_adapter_key(model)]
-        return False
+        """See `Loras.fits`."""
+        return self._loras.fits(model, self._slots)
 
     def add(self, request: Request) -> str:
         """Queue a request; returns the number under which `step` will report it.
@@ -175,7 +122,7 @@ class Engine:
             RequestFailed: the request can't be served: its adapter, its length, its schema.
             EngineDied: the engine broke.
         """
-        loaded = self._ready(request.model)
+        loaded = self._loras.load(request.model, self._engine)
         prompt = json.loads(request.model.engine or "{}").get("prompt")
         try:
             params = self._params(request, prompt)
@@ -190,7 +137,7 @@ class Engine:
         self._working[external] = (request, internal)
         return external
 
-    def _enqueue(self, request: Request, prompt: str | None, params: Any, loaded: _Loaded) -> str:
+    def _enqueue(self, request: Request, prompt: str | None, params: Any, loaded: Loaded) -> str:
         common = {"sampling_params": params, "lora_request": loaded.handle, "use_tqdm": False}
         if prompt == TRANSCRIPT:
             return self._llm.enqueue([transcript(request.messages)], **common)[0]
@@ -237,54 +184,6 @@ class Engine:
 
             # Collects garbage too: what is left of the engine holds the GPU's memory.
             cleanup_dist_env_and_memory()
-
-    # Adapters --------------------------------------------------------------------------------
-
-    def _fetched(self, model: ModelRef) -> Adapter | None:
-        """Put an adapter's files on the list of those to load; None if they can't be had."""
-        if model.adapter is None:
-            return None
-        key = _adapter_key(model)
-        try:
-            adapter = fetch(model.adapter, model.adapter_revision)
-        except PlumblineError as error:
-            self._adapters[key] = _Loaded(problem=str(error))
-            return None
-        from vllm.lora.request import LoRARequest
-
-        handle = LoRARequest(adapter.name, len(self._adapters) + 1, str(adapter.folder))
-        self._adapters[key] = _Loaded(handle, template=chat_template(Source(str(adapter.folder))))
-        return adapter
-
-    def _ready(self, model: ModelRef) -> _Loaded:
-        """The adapter of a model, loaded once ahead of its first request.
-
-        An adapter that vLLM can't load would take the whole engine down in the middle of a batch.
-        """
-        if model.adapter is None:
-            return _Loaded()
-        loaded = self._adapters[_adapter_key(model)]
-        if loaded.handle is not None and loaded.handle.lora_int_id not in self.report.adapters:
-            loaded.problem = self._load(loaded.handle)
-            if loaded.problem:
-                loaded.handle = None
-            else:
-                self.report.adapters[loaded.handle.lora_int_id] = model.label
-        if loaded.handle is None:
-            detail = f"the adapter of {model.label}: {loaded.problem}"
-            raise RequestFailed(Failure.BAD_REQUEST, detail, counts=False)
-        return loaded
-
-    def _load(self, handle: Any) -> str:
-        """Load an adapter; why it can't be, or "" when it is."""
-        problem = mismatch(Path(handle.lora_path), base_folder(self.base.name, self.base.revision))
-        if problem:
-            return f"it is no adapter for {self.base.name}: {problem}"
-        try:
-            self._engine.add_lora(handle)
-        except Exception as error:
-            return f"vLLM can't load it: {one_line(str(error)) or type(error).__name__}"
-        return ""
 
     # Prompts and answers ---------------------------------------------------------------------
 
@@ -350,29 +249,6 @@ class Engine:
         asked = ChatCompletionRequest(messages=[], model=self.base.name)
         reasoning, answer = parser(self._llm.get_tokenizer()).extract_reasoning(text, asked)
         return reasoning, answer or ""
-
-
-def _slots(adapters: int, wished: int | None) -> int:
-    """How many adapters a batch may mix."""
-    if _needs_empty_slot():
-        return max(adapters + 1, wished or 0)
-    return wished or min(adapters, MOST_LORAS)
-
-
-def _needs_empty_slot() -> bool:
-    """Whether the last slot must stay empty for the base model's sake.
-
-    vLLM's CPU kernels give rows without an adapter the weights in the last slot (vLLM pull
-    requests 48421 and 49656): where an adapter sits in it, the base model silently answers as that
-    adapter whenever the two share a batch. The GPU kernels leave such rows alone.
-    """
-    from vllm.platforms import current_platform
-
-    return bool(current_platform.is_cpu())
-
-
-def _adapter_key(model: ModelRef) -> tuple[str | None, str | None]:
-    return model.adapter, model.adapter_revision
 
 
 def _own_seed(request: Request, seed: int) -> int:

@@ -18,7 +18,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from inference.errors import PlumblineError
-from inference.local.engine import Base, Engine, EngineDied
+from inference.local.base import Base
+from inference.local.engine import Engine, EngineDied
 from inference.local.jobs import Job, Line, resolve, settle
 from inference.local.report import EngineReport
 from inference.local.turn import Turn

@@ -13,6 +13,7 @@ _CHOSEN = {0: "tie", 1: "first", 2: "second"}
 
 def source(run: Run, log: ComparisonLog, names: dict[str, str]) -> TranscriptSource:
     """One transcript a comparison; drawn fairly by judge and outcome."""
+
     def transcripts(numbers: Sequence[int]) -> Iterator[Transcript]:
         for at in numbers:
             yield _transcript(run, at, log, names)
