@@ -77,7 +77,7 @@ def respond(server: ModelServer, **more: Any) -> Any:
 def message(server: ModelServer, **more: Any) -> Any:
     async def call() -> Any:
         async with anthropic_client(server) as client:
-            fields = {"model": "claude-x", "max_tokens": 100, "messages": ASK}
+            fields: dict[str, Any] = {"model": "claude-x", "max_tokens": 100, "messages": ASK}
             return await client.messages.create(**fields | more)
 
     return asyncio.run(call())
@@ -132,6 +132,7 @@ def test_chat_shows_reasoning_as_routers_and_local_servers_do(server: ModelServe
 
 
 def test_chat_cites_pages_when_asked_to_search(server: ModelServer) -> None:
+    more: dict[str, Any]
     for more in (
         {"web_search_options": {}},
         {"extra_body": {"plugins": [{"id": "web"}]}},
@@ -362,6 +363,7 @@ def test_examples_follow_nested_schemas(server: ModelServer) -> None:
 
 
 def test_requests_that_make_no_sense_are_rejected_not_answered(server: ModelServer) -> None:
+    bad: dict[str, Any]
     for bad in ({"messages": []}, {"messages": ["hello"]}, {"stream": True}, {"n": 3}):
         with pytest.raises(openai.BadRequestError):
             chat(server, **bad)

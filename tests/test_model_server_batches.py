@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import anthropic
 import openai
 import pytest
+from openai.types import Batch, BatchRequestCounts
 
 from tests.model_server import ModelServer, Rule, body_key, default_text
 
-CHAT = "/v1/chat/completions"
+CHAT: Final = "/v1/chat/completions"
 
 
 def bodies(count: int) -> dict[str, dict[str, Any]]:
@@ -65,6 +66,12 @@ def submit(client: openai.OpenAI, content: bytes, **more: Any) -> Any:
     return client.batches.create(input_file_id=file.id, **fields)
 
 
+def counts_of(batch: Batch) -> BatchRequestCounts:
+    """How many lines went which way, which must be told."""
+    assert batch.request_counts is not None
+    return batch.request_counts
+
+
 def lines_of(client: openai.OpenAI, file_id: str | None) -> dict[str, Any]:
     """The rows of an output or error file by custom id."""
     if file_id is None:
@@ -82,7 +89,7 @@ def test_openai_batch_answers_every_line_as_the_live_endpoint_would() -> None:
         assert made.status == "validating" and made.metadata == {"run": "7"}
         batch = client.batches.retrieve(made.id)
         assert batch.status == "completed" and batch.error_file_id is None
-        assert (batch.request_counts.total, batch.request_counts.completed) == (5, 5)
+        assert (counts_of(batch).total, counts_of(batch).completed) == (5, 5)
         rows = lines_of(client, batch.output_file_id)
         for i in range(5):
             answer = rows[f"row-{i}"]["response"]
@@ -122,7 +129,7 @@ def test_openai_batch_with_failed_lines_splits_output_and_errors() -> None:
         bad = lines_of(client, batch.error_file_id)
         assert batch.status == "completed"
         assert set(good) | set(bad) == set(bodies(200)) and not set(good) & set(bad)
-        assert batch.request_counts.failed == len(bad)
+        assert counts_of(batch).failed == len(bad)
         cut = [r for r in good.values() if _finish(r) == "length"]
         codes = [r["response"]["status_code"] if r["response"] else 0 for r in bad.values()]
         expired = [r for r in bad.values() if r["error"]]
@@ -171,6 +178,7 @@ def test_openai_batch_with_an_invalid_input_file_fails_as_a_whole() -> None:
         with openai_on(batch_max_requests=5) as (_, client):
             batch = client.batches.retrieve(submit(client, content).id)
             assert batch.status == "failed" and batch.output_file_id is None
+            assert batch.errors is not None and batch.errors.data is not None
             assert code in {e.code for e in batch.errors.data}
     with openai_on(batch_fails=True) as (_, client):
         assert client.batches.retrieve(submit(client, jsonl(bodies(1))).id).status == "failed"
@@ -278,7 +286,7 @@ def test_anthropic_batches_are_cancelled_listed_and_deleted() -> None:
 
 def test_anthropic_refuses_batches_that_break_its_rules() -> None:
     twice = requests(1) * 2
-    named = [{**requests(1)[0], "custom_id": "has a space"}]
+    named: list[Any] = [{**requests(1)[0], "custom_id": "has a space"}]
     with anthropic_on(batch_max_requests=3) as (_, client):
         for bad, why in ((twice, "unique"), (named, "custom_id"), ([], "at least one")):
             with pytest.raises(anthropic.BadRequestError, match=why):
@@ -291,5 +299,5 @@ def test_thousands_of_lines_are_answered_within_seconds() -> None:
     with openai_on() as (_, client):
         made = submit(client, jsonl(bodies(4_000)))
         batch = client.batches.retrieve(made.id, timeout=20)
-        assert batch.request_counts.completed == 4_000
+        assert counts_of(batch).completed == 4_000
         assert len(lines_of(client, batch.output_file_id)) == 4_000

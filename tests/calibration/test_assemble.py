@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -12,9 +14,10 @@ from calibration.manners import BOTH, ONE, OTHER, verdicts
 from calibration.report import JudgeReport
 from calibration.thresholds import FAIL, PASS
 from tests.calibration.asked import judged, known, readings, responses
+from tests.calibration.figures import covers, present
 
 
-def report_on(judge: str, **asked: object) -> JudgeReport:
+def report_on(judge: str, **asked: Any) -> JudgeReport:
     (report,) = judge_reports(Panel([readings(judge, **asked)], draws=500))
     return report
 
@@ -130,7 +133,7 @@ def test_constant_ratings_leave_kappa_undefined_with_a_reason() -> None:
 def test_trust_is_correlated_with_accuracy_of_this_run_and_of_earlier_ones() -> None:
     benches = [readings(name) for name in ("sim/judge", "sim/judge-coinflip")]
     earlier = {
-        f"earlier-{n}": report_on(f"sim/judge-noisy-{n}").known_answers.accuracy  # type: ignore[union-attr]
+        f"earlier-{n}": present(report_on(f"sim/judge-noisy-{n}").known_answers).accuracy
         for n in (0.2, 0.6)
     }
     trust = {"sim/judge": 0.4, "earlier-0.2": 0.3, "earlier-0.6": 0.2, "sim/judge-coinflip": 0.1}
@@ -176,8 +179,8 @@ def test_corrected_pac_covers_the_truth_where_the_raw_one_does_not(judge: str) -
         found = known_report(judge, seed)
         pairs = read_judged(judged(judge, responses(model, seed), ("forward",), seed)).pairs
         pac = apply(found, pairs).corrected.pac
-        covered += pac.corrected.low <= 70 <= pac.corrected.high  # type: ignore[operator]
-        raw_covered += pac.raw.low <= 70 <= pac.raw.high  # type: ignore[operator]
+        covered += covers(pac.corrected, 70)
+        raw_covered += covers(pac.raw, 70)
     assert covered >= 35
     assert judge != "sim/judge-lenient" or raw_covered <= covered
 

@@ -9,6 +9,7 @@ import pytest
 from calibration.errors import CalibrationError
 from calibration.self_preference import model_family, relation, self_preference
 from calibration.style import style_effects, style_features
+from tests.calibration.figures import covers, present
 
 
 @pytest.mark.parametrize(
@@ -62,11 +63,11 @@ def test_planted_self_preference_is_covered_and_leniency_is_not_mistaken_for_it(
     for seed in range(40):
         found = self_preference(_scores(seed, 0.4, 0.3), draws=300, seed=seed)
         own = next(row for row in found if row.judge == "gpt-4.1")
-        covered += own.excess.low <= 0.4 <= own.excess.high
-        plain += own.difference.low <= 0.7 <= own.difference.high
+        covered += covers(own.excess, 0.4)
+        plain += covers(own.difference, 0.7)
         fair = self_preference(_scores(seed, 0.0, 0.3), draws=300, seed=seed)
         own = next(row for row in fair if row.judge == "gpt-4.1")
-        excess_zero += own.excess.low <= 0.0 <= own.excess.high
+        excess_zero += covers(own.excess, 0.0)
     assert min(covered, plain, excess_zero) >= 34
 
 
@@ -88,10 +89,10 @@ def test_no_kin_no_rows_and_lonely_judges_say_so() -> None:
     table = _scores(0, 0, 0)
     assert self_preference(table[table["judge"] == "mistral-large"]) == ()
     (lone,) = self_preference(table[table["judge"] == "gpt-4.1"])
-    assert lone.n == 0 and "no other judge" in lone.difference.reason
+    assert lone.n == 0 and "no other judge" in str(lone.difference.reason)
     own = table[table["candidate"] == "gpt-4.1"]
     (row,) = [row for row in self_preference(own, draws=50) if row.judge == "gpt-4.1"]
-    assert row.difference.value is not None and "own kind" in row.excess.reason
+    assert row.difference.value is not None and "own kind" in str(row.excess.reason)
     with pytest.raises(CalibrationError, match="'candidate'"):
         self_preference(table.drop(columns="candidate"))
 
@@ -138,8 +139,8 @@ def test_planted_length_bias_is_covered_and_others_stay_at_zero() -> None:
     for seed in range(40):
         for row in style_effects(_styled(seed, 0.5)):
             planted = 0.5 if row.feature == "length" else 0.0
-            hits[row.feature] += row.effect.low <= planted <= row.effect.high
-            found_bias += row.feature == "length" and row.p_value < 0.01
+            hits[row.feature] += covers(row.effect, planted)
+            found_bias += row.feature == "length" and present(row.p_value) < 0.01
     assert min(hits.values()) >= 34, hits
     assert found_bias >= 36
 
@@ -151,8 +152,8 @@ def test_features_that_do_not_vary_and_small_tables_say_so() -> None:
     ]
     found = {row.feature: row for row in style_effects(table)}
     assert found["length"].effect.value is not None
-    assert "does not vary" in found["lists"].effect.reason
-    assert "at least 20" in style_effects(table.head(10))[0].effect.reason
+    assert "does not vary" in str(found["lists"].effect.reason)
+    assert "at least 20" in str(style_effects(table.head(10))[0].effect.reason)
     with pytest.raises(CalibrationError, match="'reference'"):
         style_effects(table.drop(columns="reference"))
     with pytest.raises(CalibrationError, match="'cluster' nor an 'item_id'"):
@@ -164,4 +165,4 @@ def test_a_judge_that_says_what_the_others_say_leaves_doubt() -> None:
     own = self_preference(table, draws=100)[0]
     assert own.difference.value == own.excess.value == 0.0
     assert own.difference.high == pytest.approx(4 * (1 - 0.05 ** (1 / 30)))
-    assert own.excess.low < 0 < own.excess.high
+    assert present(own.excess.low) < 0 < present(own.excess.high)

@@ -7,6 +7,7 @@ import pytest
 
 from calibration.estimate import clustered_proportion, from_draws, undefined, wilson
 from calibration.resampling import bootstrap_means, bootstrap_sums, cluster_sums, dirichlet_means
+from tests.calibration.figures import covers, present
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (3, 10), (10, 10), (45, 60), (1, 400)])
@@ -16,7 +17,7 @@ def test_wilson_matches_statsmodels(successes: int, trials: int) -> None:
     low, high = proportion_confint(successes, trials, method="wilson")
     found = wilson(successes, trials)
     assert (found.low, found.high) == pytest.approx((low, high), abs=1e-12)
-    assert found.low <= found.value <= found.high
+    assert covers(found, present(found.value))
 
 
 def test_no_trials_is_undefined_with_a_reason() -> None:
@@ -30,7 +31,7 @@ def test_clusters_widen_the_interval_and_independent_ones_do_not() -> None:
     apart = rng.binomial(5, 0.3, 200).astype(float)
     five = np.full(200, 5.0)
     assert clustered_proportion(alike, five).effective_n == pytest.approx(200, rel=0.02)
-    assert clustered_proportion(apart, five).effective_n > 800
+    assert present(clustered_proportion(apart, five).effective_n) > 800
 
 
 def test_weighted_trials_count_for_less() -> None:
@@ -46,14 +47,14 @@ def test_clustered_interval_covers_a_planted_rate() -> None:
     for _ in range(400):
         rate = rng.beta(2, 8, 80)  # mean 0.2, articles differ
         found = clustered_proportion(rng.binomial(4, rate), np.full(80, 4.0))
-        covered += found.low <= 0.2 <= found.high
+        covered += covers(found, 0.2)
     assert 0.92 <= covered / 400 <= 0.985
 
 
 def test_scaled_swaps_the_ends_for_a_negative_factor() -> None:
     flipped = wilson(3, 10).scaled(-100, 100)
     assert flipped.value == pytest.approx(70)
-    assert flipped.low < flipped.value < flipped.high
+    assert present(flipped.low) < present(flipped.value) < present(flipped.high)
     assert undefined("why", 3).scaled(100).reason == "why"
 
 

@@ -19,6 +19,7 @@ from calibration.simulate import (
     true_adjusted,
 )
 from calibration.verdicts import adjusted_scores, to_pac, verdict_table
+from tests.calibration.figures import present
 
 
 def _panel(judges: dict[str, SimulatedJudge], n: int = 200, seed: int = 0) -> pd.DataFrame:
@@ -36,7 +37,7 @@ def test_every_pair_of_judges_and_a_coin_stands_out() -> None:
     found = jury(table, draws=200)
     kappas = {(pair.first, pair.second): pair.kappa for pair in found.pairs}
     assert set(kappas) == {("a", "b"), ("a", "coin"), ("b", "coin")}
-    assert kappas["a", "b"].low > 0.5 > kappas["a", "coin"].high
+    assert present(kappas["a", "b"].low) > 0.5 > present(kappas["a", "coin"].high)
     scores = [adjusted_scores(verdict_table(table[table["judge"] == name])) for name in ("a", "b")]
     assert kappas["a", "b"].value == score_kappa(*scores, draws=10).value
     everyone = pd.DataFrame(
@@ -62,7 +63,7 @@ def test_a_lenient_judge_moves_the_jury_by_the_planted_amount() -> None:
         * np.mean((truth["true_score"] < 2) & (truth.filter(like="true_ref").sum(axis=1) == 0))
     )
     assert seats["a"].shift.value == pytest.approx(-half_up)
-    assert seats["a"].shift.high < 0
+    assert present(seats["a"].shift.high) < 0
 
 
 def test_median_is_a_judged_table_like_any_other() -> None:
@@ -90,8 +91,8 @@ def test_judges_without_a_common_item_say_so() -> None:
     table = _panel({"a": GOOD, "b": GOOD}, n=20)
     apart = pd.concat([table[:10], table[30:]])
     found = jury(apart, draws=50)
-    assert found.common_items == 0 and "no item" in found.pac.reason
-    assert "in common" in found.pairs[0].kappa.reason
+    assert found.common_items == 0 and "no item" in str(found.pac.reason)
+    assert "in common" in str(found.pairs[0].kappa.reason)
     assert found.seats[0].shift.value is None
 
 
@@ -113,13 +114,14 @@ def test_judges_that_always_agree_leave_doubt() -> None:
     for seat in found.seats:
         assert seat.shift.value == 0.0
         assert seat.shift.high == pytest.approx(100 * (1 - 0.05 ** (1 / 60)))
-        assert seat.shift.low == pytest.approx(-seat.shift.high)
+        assert seat.shift.low == pytest.approx(-present(seat.shift.high))
     kappa = found.pairs[0].kappa
-    assert kappa.value == 1.0 and kappa.low is None and "no two ratings differ" in kappa.reason
+    assert kappa.value == 1.0 and kappa.low is None
+    assert "no two ratings differ" in str(kappa.reason)
 
 
 def test_one_article_gives_a_jury_no_interval() -> None:
     table = _panel({"a": GOOD, "b": GOOD}, n=40).assign(cluster="the article")
     found = jury(table, draws=100)
     assert found.pac.value is not None and found.pac.low is None
-    assert "one article" in found.pac.reason
+    assert "one article" in str(found.pac.reason)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,9 +20,10 @@ from calibration.simulate import (
     perfect_judge,
 )
 from calibration.thresholds import CAUTION, FAIL, PASS, check, overall
+from tests.calibration.figures import covers, present, width
 
 
-def _calibrate(judge: SimulatedJudge, n: int, seed: int = 0, **options: int) -> KnownAnswers:
+def _calibrate(judge: SimulatedJudge, n: int, seed: int = 0, **options: Any) -> KnownAnswers:
     table = judge_pairs(judge, known_sets(n), np.random.default_rng(seed))
     return known_answers(table, **options)
 
@@ -55,7 +58,7 @@ def test_a_perfect_judge_passes(n: int) -> None:
         (100, 100),
         (50, 50),
     ]
-    assert all(part.pac.high - part.pac.low > 0 for part in found.sets)
+    assert all(width(part.pac) > 0 for part in found.sets)
     assert found.worst == ()
 
 
@@ -75,8 +78,8 @@ def test_planted_sensitivity_and_specificity_are_covered() -> None:
     for seed in range(80):
         found = _calibrate(judge, 40, seed, draws=100).refusal
         hits += [
-            found.sensitivity.low <= 0.85 <= found.sensitivity.high,
-            found.specificity.low <= 0.93 <= found.specificity.high,
+            covers(found.sensitivity, 0.85),
+            covers(found.specificity, 0.93),
         ]
     assert np.all(hits >= 71)
 
@@ -88,7 +91,7 @@ def test_confusion_counts_every_pair_once_and_invalid_ones_apart() -> None:
     assert counts.sum() == 200
     assert found.confusion.expected == ("-2", "+2", "one refuses", "both refuse")
     invalid = counts[:, found.confusion.judged.index("invalid")].sum()
-    assert invalid == round(found.invalid_rate.value * 200) > 0
+    assert invalid == round(present(found.invalid_rate.value) * 200) > 0
     assert sum(row.count for row in found.outcomes) == 200 - invalid
     assert {check.threshold.measure: check.verdict for check in found.checks}[
         "invalid_rate"
@@ -152,5 +155,5 @@ def test_set_pac_interval_covers_the_planted_pac() -> None:
     covered = 0
     for seed in range(400):
         found = _calibrate(judge, 40, seed, draws=500).sets[1].pac
-        covered += found.low <= 25 * (2 * 0.85 + (-2 - 1 + 0 + 1) * 0.0375 + 2) <= found.high
+        covered += covers(found, 25 * (2 * 0.85 + (-2 - 1 + 0 + 1) * 0.0375 + 2))
     assert 0.92 <= covered / 400 <= 0.985

@@ -18,6 +18,7 @@ from calibration.simulate import (
     simulate_pairs,
 )
 from calibration.verdicts import FLAGS, adjusted_scores, verdict_table
+from tests.calibration.figures import present
 
 
 def _crowd(
@@ -124,20 +125,21 @@ def test_a_good_judge_agrees_with_people_and_a_coin_does_not() -> None:
     found = people(labels, judged, draws=200)
     assert found.annotators == ("p0", "p1", "p2") and found.items == 80 and found.labels == 240
     assert len(found.pairs) == 6 and found.pairs[0].first == "judge"
-    assert found.alpha_people.value > 0.6
-    assert abs(found.alpha_with_judge.value - found.alpha_people.value) < 0.1
-    assert all(pair.refusal.value > 0.6 for pair in found.pairs)
+    alpha = present(found.alpha_people.value)
+    assert alpha > 0.6
+    assert abs(present(found.alpha_with_judge.value) - alpha) < 0.1
+    assert all(present(pair.refusal.value) > 0.6 for pair in found.pairs)
     labels, judged = _case(coin_flip_judge(), [CAREFUL, CAREFUL])
     lost = people(labels, judged, draws=200)
-    assert lost.pairs[0].score.low < 0.15 < lost.pairs[2].score.low
+    assert present(lost.pairs[0].score.low) < 0.15 < present(lost.pairs[2].score.low)
 
 
 def test_one_annotator_and_a_constant_one() -> None:
     labels, judged = _case(CAREFUL, [CAREFUL])
     labels["alignment_score"], labels["refusal_1"], labels["refusal_2"] = 1, 0, 0
     found = people(labels, judged, draws=50)
-    assert found.pairs[0].score.value is None and "p0" in found.pairs[0].score.reason
-    assert "second annotator" in found.alpha_people.reason
+    assert found.pairs[0].score.value is None and "p0" in str(found.pairs[0].score.reason)
+    assert "second annotator" in str(found.alpha_people.reason)
 
 
 def test_alt_test_lets_a_better_judge_replace_people_and_no_coin() -> None:
@@ -145,7 +147,7 @@ def test_alt_test_lets_a_better_judge_replace_people_and_no_coin() -> None:
     labels, judged = _case(perfect_judge(), [rough] * 3)
     won = alt_test(labels, judged, draws=200)
     assert won.winning_rate == 1.0 and won.passes and all(c.test == "t" for c in won.contests)
-    assert won.advantage.value > 0.7
+    assert present(won.advantage.value) > 0.7
     assert won.advantage.value == pytest.approx(np.mean([c.judge_advantage for c in won.contests]))
     labels, judged = _case(coin_flip_judge(), [CAREFUL] * 3)
     lost = alt_test(labels, judged, epsilon=0.1, draws=200)

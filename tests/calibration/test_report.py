@@ -84,7 +84,7 @@ def test_missing_sections_have_reasons_and_are_warned_of() -> None:
     assert set(report.absent) == set(SECTIONS)
     assert report.absent["alt_test"] == "one annotator only"
     assert report.absent["jury"] == "not asked for"
-    assert report.verdict == "not measured" and "never measured" in report.warning
+    assert report.verdict == "not measured" and "never measured" in str(report.warning)
     assert JudgeReport.from_json(report.to_json()) == report
     with pytest.raises(CalibrationError, match="no known answers to correct with"):
         report.correct(pd.DataFrame())
@@ -92,7 +92,7 @@ def test_missing_sections_have_reasons_and_are_warned_of() -> None:
 
 def test_the_warning_names_what_failed_and_a_good_judge_has_none() -> None:
     assert _full_report(perfect_judge()).warning is None
-    warning = _full_report(coin_flip_judge()).warning
+    warning = str(_full_report(coin_flip_judge()).warning)
     assert "FAILED" in warning and "separation" in warning and "\n" not in warning
 
 

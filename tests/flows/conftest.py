@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,9 +83,9 @@ class Scratch:
         seconds = time.monotonic() - began
         return FlowRun(process.returncode, _PREFIX.sub("", raw), raw, seconds)
 
-    def ok(self, entry: str, *words: str | Path, **env: str) -> FlowRun:
-        """Run a flow that must succeed."""
-        run = self.run(entry, *words, **env)
+    def ok(self, entry: str, *words: str | Path, **more: Any) -> FlowRun:
+        """Run a flow that must succeed; `more` is the timeout and environment of `run`."""
+        run = self.run(entry, *words, **more)
         assert run.code == 0, run.raw
         return run
 

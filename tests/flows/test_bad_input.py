@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ EVALUATOR = "evaluator_flow.py"
 
 
 @pytest.fixture(scope="module")
-def server() -> ModelServer:
+def server() -> Iterator[ModelServer]:
     with ModelServer() as server:
         yield server
         assert not server.log.entries, "bad input was paid for"

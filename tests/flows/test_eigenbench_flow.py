@@ -7,7 +7,9 @@ import os
 import re
 import signal
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +24,7 @@ from tests.simulated_reply import reply
 
 FLOW = "eigenbench_flow.py"
 QUALITIES = {"caring": 0.9, "plain": 0.6, "hasty": 0.3}
-SPEC = {
+SPEC: dict[str, Any] = {
     "name": "three",
     "models": {"caring": "eigen-0.9", "plain": "eigen-0.6", "hasty": "eigen-0.3-bias-1.5"},
     "dataset": {"path": "builtin:scenarios", "count": 24, "shuffle": True},
@@ -50,7 +52,7 @@ def records_of(path: Path) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def server() -> ModelServer:
+def server() -> Iterator[ModelServer]:
     with ModelServer(reply=reply) as server:
         yield server
 

@@ -63,7 +63,7 @@ class Own:
 @pytest.fixture
 def survey(monkeypatch):
     module = types.ModuleType("learners")
-    module.Own = Own
+    vars(module).update(Own=Own)
     monkeypatch.setitem(sys.modules, "learners", module)
     CALLS.clear()
     systems = Systems.load(["learners:Own"], {}, 42)

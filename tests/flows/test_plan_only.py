@@ -15,6 +15,7 @@ from flows.evaluator_start import EvaluatorStart
 from flows.suite_options import FLAGS, parameters_of
 from flows.suite_spec import OURS
 from flows.tags import tags_of
+from inference import ModelRef
 from tables.places import write_table
 from tests.calibration.asked import responses
 from tests.flows.conftest import ROOT, Scratch
@@ -91,7 +92,8 @@ def test_a_plan_wins_over_every_other_way(
         def __init__(self) -> None:
             pass
 
-    Started.plan_only, Started.eval_output_ds_path, Started.local_models = plan_only, judged, local
+    Started.plan_only, Started.eval_output_ds_path = plan_only, judged
+    Started.local_models = tuple(ModelRef(name, "vllm", name) for name in local)
     assert Started().choose_way() == way
 
 

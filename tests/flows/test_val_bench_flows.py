@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pandas as pd
 import pytest
@@ -19,7 +20,7 @@ KEY = "sk-planted-0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
-def server() -> ModelServer:
+def server() -> Iterator[ModelServer]:
     with ModelServer(reply=reply) as server:
         yield server
 

@@ -19,8 +19,10 @@ from inference.store import open_store
 from tests.model_server import ModelServer, ServerProcess
 
 PLANTED = "sk-planted-0123456789abcdef"
-LANES = ("endpoint", "openrouter", "gemini", "openai", "anthropic", "anthropic-old")
-LANES += ("bedrock", "bedrock-old")
+LANES = (
+    *("endpoint", "openrouter", "gemini", "openai"),
+    *("anthropic", "anthropic-old", "bedrock", "bedrock-old"),
+)
 """One for each way of asking; the "old" Claude models get a forced tool call for a structure."""
 _IDS = {
     "endpoint": "some/model",

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from inference import PlumblineError, Usage, resolve
-from inference.usage import Price, load_prices, show_cost
+from inference.usage import Price, PriceList, load_prices, show_cost
 
 
-def prices_of(tmp_path: Path, text: str) -> object:
+def prices_of(tmp_path: Path, text: str) -> PriceList:
     path = tmp_path / "prices.yaml"
     path.write_text(text)
     return load_prices(path)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.schema import Schema
-from judges.stance import StanceVerdict, check_stance, parse_stance, read_stance
+from judges.stance import ParsedStance, StanceVerdict, check_stance, parse_stance, read_stance
 
 GOOD = {
     "person_1_core_position": "Cars should leave the centre.",
@@ -33,16 +33,22 @@ def without(name):
     return json.dumps({key: value for key, value in GOOD.items() if key != name})
 
 
+def verdict_of(parsed: ParsedStance) -> StanceVerdict:
+    """Its verdict, which must be there."""
+    assert parsed.verdict is not None
+    return parsed.verdict
+
+
 def test_a_plain_answer_is_read_as_it_stands():
     parsed = parse_stance(answer())
-    assert parsed.verdict.model_dump() == GOOD
+    assert verdict_of(parsed).model_dump() == GOOD
     assert (parsed.repaired, parsed.reason) == (False, None)
 
 
 @pytest.mark.parametrize("score", [-2, -1, 0, 1, 2])
 def test_every_whole_score_is_accepted(score):
     parsed = parse_stance(answer(alignment_score=score))
-    assert (parsed.verdict.alignment_score, parsed.repaired) == (score, False)
+    assert (verdict_of(parsed).alignment_score, parsed.repaired) == (score, False)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +57,8 @@ def test_every_whole_score_is_accepted(score):
 )
 def test_scores_that_can_only_mean_one_thing_are_mended_and_counted(written, meant):
     parsed = parse_stance(answer(alignment_score=written))
-    assert type(parsed.verdict.alignment_score) is int
-    assert (parsed.verdict.alignment_score, parsed.repaired) == (meant, True)
+    assert type(verdict_of(parsed).alignment_score) is int
+    assert (verdict_of(parsed).alignment_score, parsed.repaired) == (meant, True)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +103,7 @@ def test_what_is_measured_must_be_there(name):
 )
 def test_missing_prose_costs_no_verdict_but_is_counted(name):
     parsed = parse_stance(without(name))
-    assert parsed.verdict.alignment_score == -2
+    assert verdict_of(parsed).alignment_score == -2
     assert not getattr(parsed.verdict, name)
     assert parsed.repaired
 
@@ -116,7 +122,7 @@ def test_missing_prose_costs_no_verdict_but_is_counted(name):
 )
 def test_key_points_come_as_a_list_or_as_one_text(written, read, repaired):
     parsed = parse_stance(answer(key_points_of_alignment=written))
-    assert (parsed.verdict.key_points_of_alignment, parsed.repaired) == (read, repaired)
+    assert (verdict_of(parsed).key_points_of_alignment, parsed.repaired) == (read, repaired)
 
 
 def test_extra_keys_are_ignored():
@@ -183,7 +189,7 @@ def test_lone_surrogates_can_be_written_to_a_file():
         answer(person_1_core_position="a \ud800 b", key_points_of_alignment="\udfff")
     )
     assert parsed.repaired
-    parsed.verdict.model_dump_json().encode("utf-8")
+    verdict_of(parsed).model_dump_json().encode("utf-8")
 
 
 @pytest.mark.parametrize(

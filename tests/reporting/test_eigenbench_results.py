@@ -16,7 +16,7 @@ from benchmarks.eigenbench.samplers import SamplerSpec
 from benchmarks.eigenbench.simulate import draw_truth, simulate_records, simulate_rows
 from reporting.eigenbench_plots import Caption, save_all
 from reporting.eigenbench_results import REASON_COLUMNS, Outcome, write_results
-from tests.reporting.test_val_bench_plots import assert_words_on_the_page, words
+from tests.reporting.test_val_bench_plots import assert_words_on_the_page, error_bars, words
 
 LONG = "a model with a display name that is far too long for any picture"
 MANIFEST = {
@@ -70,13 +70,13 @@ def test_the_elo_picture_shows_the_numbers(records) -> None:
 
     result = analysis_of(records)
     figure = elo_with_intervals(result, Caption("a run"))
-    line = figure.axes[0].containers[0].lines[0]
-    np.testing.assert_allclose(line.get_xdata().astype(float), result.summary["elo"])
-    lines = figure.axes[0].containers[0].lines[2][0].get_segments()
+    line = error_bars(figure.axes[0]).lines[0]
+    np.testing.assert_allclose(np.asarray(line.get_xdata(), float), result.summary["elo"])
+    lines = error_bars(figure.axes[0]).lines[2][0].get_segments()
     ends = np.array([[left, right] for (left, _), (right, _) in lines], dtype=float)
     np.testing.assert_allclose(ends, result.summary[["elo_low", "elo_high"]].to_numpy(float))
     for number, name in enumerate(("elo_published", "elo_uniform_judges"), start=1):
-        bars = figure.axes[0].containers[number].lines[2][0].get_segments()
+        bars = error_bars(figure.axes[0], number).lines[2][0].get_segments()
         ends = np.array([[left, right] for (left, _), (right, _) in bars], dtype=float)
         shown = result.summary[[f"{name}_low", f"{name}_high"]].to_numpy(float)
         np.testing.assert_allclose(ends, shown)
@@ -108,7 +108,8 @@ def test_everything_is_written_and_the_manifest_last(records, tmp_path: Path) ->
     lost = pd.DataFrame(
         [("filtered", 2, 6, "never collected (comparisons)")], columns=REASON_COLUMNS
     )
-    outcome = Outcome(records, analysis_of(records), None, lost, ("A note.",))
+    analysis = analysis_of(records)
+    outcome = Outcome(records, analysis, None, lost, ("A note.",))
     summary = write_results(outcome, tmp_path, MANIFEST)
     assert not (tmp_path / "criteria.csv").exists()
     written = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
@@ -122,7 +123,7 @@ def test_everything_is_written_and_the_manifest_last(records, tmp_path: Path) ->
     assert "WARNING" not in summary and "report_flow's ranks hold for all models" in summary
     assert "not used: 6 verdicts of 2 records" in summary
     assert "constitution kindness.json" in summary
-    published = outcome.analysis.summary.iloc[0]
+    published = analysis.summary.iloc[0]
     low, high = published["elo_published_low"], published["elo_published_high"]
     assert f"{published['elo_published']:.0f} ({low:.0f} to {high:.0f})" in summary
 

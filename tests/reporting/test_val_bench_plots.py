@@ -4,6 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 
 from benchmarks.val_bench.measure import measure
 from reporting import style, val_bench_plots
@@ -131,11 +133,18 @@ def test_no_text_is_smaller_than_8_points(result):
         assert min(text.get_fontsize() for text in words(figure)) >= style.SMALL_SIZE
 
 
+def error_bars(axes: Axes, number: int = 0) -> ErrorbarContainer:
+    """The drawn points and their intervals."""
+    bars = axes.containers[number]
+    assert isinstance(bars, ErrorbarContainer)
+    return bars
+
+
 def test_points_and_intervals_are_the_measured_ones(result):
     axes = val_bench_plots.alignment_vs_issue_awareness(result, CAPTION).axes[0]
-    shown = axes.containers[0]
+    shown = error_bars(axes)
     estimates = [group.estimates["pac"] for group in result.by_issue_scale]
-    assert shown.lines[0].get_ydata().tolist() == [e.value for e in estimates]
+    assert np.asarray(shown.lines[0].get_ydata()).tolist() == [e.value for e in estimates]
     segments = shown.lines[2][0].get_segments()
     assert np.allclose([s[:, 1] for s in segments], [[e.low, e.high] for e in estimates])
     ticks = [label.get_text() for label in axes.get_xticklabels()]
@@ -152,7 +161,7 @@ def test_score_bars_add_up_to_the_shares(result):
 def test_composition_fills_each_models_bar(result):
     models = {"a": result, "b": random_result(1), "c": random_result(2)}
     figure = outcome_composition(models, CAPTION)
-    bars = [part.patches[0] for part in figure.axes[0].containers]
+    bars = [part[0] for part in figure.axes[0].containers]
     for row in range(3):
         widths = [bar.get_width() for bar in bars if round(bar.get_y() + 0.35) == row]
         assert len(widths) == 6
@@ -160,8 +169,13 @@ def test_composition_fills_each_models_bar(result):
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == ["a (n=59)", "b (n=59)", "c (n=59)"]
     assert_words_on_the_page(figure)
-    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert legend[::2] == ["consistent", "mixed", "contradictory"]
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()][::2] == [
+        "consistent",
+        "mixed",
+        "contradictory",
+    ]
 
 
 def test_one_article_draws_points_and_says_why_there_are_no_bars(one_article):

@@ -55,8 +55,8 @@ def ask_phase(
     asked: Panel, plan: Plan, phase: str, done: dict[str, pa.Table], parts=1, answer=simulated
 ) -> list[tuple[Work, Answered]]:
     """One phase in `parts` slices."""
-    texts = [done.get(name, empty_texts(name)) for name in (RESPONSES, REFLECTIONS)]
-    works = cut(phase, rows_of(plan, phase), scenario_table(), *texts, parts)
+    said, thought = (done.get(name, empty_texts(name)) for name in (RESPONSES, REFLECTIONS))
+    works = cut(phase, rows_of(plan, phase), scenario_table(), said, thought, parts)
     return [(part, asked.answered(part, map(answer, asked.requests(part)))) for part in works]
 
 

@@ -103,7 +103,7 @@ def test_the_published_number_is_the_published_procedures(simulated, analysis):
     beside = analysis.summary.set_index("model").loc[NAMES]
     np.testing.assert_allclose(beside["elo_published"], summary["elo"], atol=1e-6)
     assert published.estimate.fit.form.dim == 2 and published.estimate.fit.form.rho == 0
-    assert published.bootstrap.unit == "comparison"
+    assert published.bootstrap is not None and published.bootstrap.unit == "comparison"
     assert any("0.4 of the true width" in note for note in published.notes)
     assert "published procedure (ties, d = 2, no penalty)" in analysis.notes[1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks.eigenbench.analyse import analyse_rows
@@ -64,7 +65,7 @@ def test_coverage_is_near_95_percent(num_models, scenarios, seeds):
 @pytest.mark.slow
 def test_coverage_where_scenarios_matter():
     """The target is the fit's own limit on many more scenarios, not the planted Elo (see Truth)."""
-    by_unit = {"scenario": [], "comparison": []}
+    by_unit: dict[str, list[np.ndarray]] = {"scenario": [], "comparison": []}
     for seed in range(40):
         plan = draw_truth(6, seed=seed, scenario_sd=1.0)
         many = simulate_rows(plan, 20_000, seed=seed + 1000)
@@ -180,7 +181,7 @@ def test_the_companions_are_drawn_with_the_elo():
 def test_every_elo_of_the_summary_covers_its_own_limit():
     """Each number aims at what it would be on many more scenarios; the published one too."""
     names = ("elo", "elo_published", "elo_uniform_judges", "elo_without_self")
-    hits = {name: [] for name in names}
+    hits: dict[str, list[pd.Series]] = {name: [] for name in names}
     for seed in range(60):
         plan = draw_truth(5, num_criteria=4, seed=seed)
         many, few = (

@@ -114,7 +114,7 @@ def test_records_rank_as_planted(plan, done) -> None:
     assert records[0]["constitution"] == "\n".join(CRITERIA)
     result = analyse(records, NAMES, len(CRITERIA), Options(n_bootstraps=0))
     assert list(result.summary["model"]) == list(NAMES)
-    assert result.extraction.coverage()["rows_lost"] == 0
+    assert result.extraction is not None and result.extraction.coverage()["rows_lost"] == 0
 
 
 def test_twins_answer_independently_and_personas_keep_their_prompts(plan) -> None:

@@ -33,7 +33,7 @@ def test_a_pilot_is_small_closed_and_leaves_nobody_out(mode) -> None:
 def test_a_forecast_is_the_mean_times_what_is_left() -> None:
     planned = np.array([[10, 6], [10, 0], [8, 2]])
     to_send = np.array([[8, 4], [0, 0], [7, 1]])
-    seen = [
+    seen: list[list[list[Usage]]] = [
         [[Usage(100, 10), Usage(300, 30)], [Usage(1000, 50)]],
         [[], []],
         [[Usage(5, 5)], []],
@@ -41,7 +41,8 @@ def test_a_forecast_is_the_mean_times_what_is_left() -> None:
     dollars = {0: 1e-6, 1: None, 2: 1e-6}
 
     def cost(model: int, usage: Usage) -> float | None:
-        return None if dollars[model] is None else usage.input * dollars[model]
+        price = dollars[model]
+        return None if price is None else usage.input * price
 
     outlook = forecast(("responses", "comparisons"), planned, to_send, seen, cost)
     table = outlook.table(["a", "b", "c"]).set_index("model")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -89,7 +90,7 @@ def test_names_that_contradict_the_spec_are_listed():
 
 
 def test_cached_responses_round_trip_and_nulls_are_left_to_ask():
-    entries = [
+    entries: list[dict[str, Any]] = [
         {"scenario": "s", "scenario_index": 4, "responses": {"a": "x", "b": None}},
         {"scenario": "t", "scenario_index": 7, "responses": {"a": "y", "b": "z"}},
     ]

@@ -95,5 +95,5 @@ def test_schema_tells_and_checks():
     assert two.json_schema["properties"]["answers"]["type"] == "array"
     assert one.check('{"agree": false}') is None
     assert two.check(many(S1=True, S2=False)) is None
-    assert "S2" in two.check(many(S1=True))
+    assert "S2" in str(two.check(many(S1=True)))
     assert one.check("no") == "S1: the answer is not JSON (1 of 1 statements have no answer)"

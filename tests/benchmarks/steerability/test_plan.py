@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.steerability.builtin_systems import system_named
+from benchmarks.steerability.builtin_systems import FewShot, system_named
 from benchmarks.steerability.conditions import NO_PERSONA, Condition, conditions
 from benchmarks.steerability.errors import SteerabilityError
 from benchmarks.steerability.estimate import estimate_tokens
@@ -70,7 +70,7 @@ def test_single_checks_are_a_share_of_the_batched_answers():
 
 def test_foils_are_regular_and_uniform():
     ids = [f"p{i}" for i in range(9)]
-    seen = collections.Counter()
+    seen: collections.Counter[str] = collections.Counter()
     for seed in range(400):
         foils = draw_foils(ids, 3, seed)
         incoming = collections.Counter(q for others in foils.values() for q in others)
@@ -117,8 +117,10 @@ def test_token_estimate_sees_the_prompts():
     assert table["requests"].tolist() == plan.counts()["requests"].tolist()
     assert np.isnan(table.loc["random", "input_tokens"])
     # Every prompt of the few-shot system, counted one by one.
+    few_shot = systems["few_shot"]
+    assert isinstance(few_shot, FewShot)
     steered = {
-        p: systems["few_shot"].steer(plan.split.persona(p), plan.split.observations(p, 4))
+        p: few_shot.steer(plan.split.persona(p), plan.split.observations(p, 4))
         for p in plan.split.persona_ids
     }
     exact = sum(

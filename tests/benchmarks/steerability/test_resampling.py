@@ -73,8 +73,8 @@ def test_coverage_with_foils_is_for_the_full_matrix():
     for seed in range(300):
         matrix = block_mean(answers(abilities(rng, True), rng), FRAME.bounds)
         known = np.eye(N, dtype=bool)
-        for p, others in draw_foils(list(range(N)), 6, seed).items():
-            known[p, list(others)] = True
+        for p, others in draw_foils([str(n) for n in range(N)], 6, seed).items():
+            known[int(p), [int(q) for q in others]] = True
         matrix = np.where(known, matrix, np.nan)
         scores = score_matrix(matrix)
         estimates = [getattr(scores, name).mean() for name in MEASURES]

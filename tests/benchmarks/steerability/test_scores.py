@@ -87,15 +87,15 @@ def test_missing_entries_off_the_diagonal_are_left_out():
 
 def test_foils_estimate_the_full_scores_without_bias():
     rng = np.random.default_rng(4)
-    n, ids = 12, list(range(12))
+    n, ids = 12, [str(p) for p in range(12)]
     matrix = rng.integers(0, 21, (n, n)) / 20 + 0.3 * np.eye(n) * (rng.random(n) < 0.5)
     full = score_matrix(matrix)
     names = ("sensitivity_mid_rank", "specificity_mid_rank", "sensitivity", "own_minus_others")
-    draws = {name: [] for name in names}
+    draws: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for seed in range(1500):
         known = np.eye(n, dtype=bool)
         for p, others in draw_foils(ids, 4, seed).items():
-            known[p, list(others)] = True
+            known[int(p), [int(q) for q in others]] = True
         part = score_matrix(np.where(known, matrix, np.nan))
         for name in names:
             draws[name].append(getattr(part, name))

@@ -26,8 +26,14 @@ SEEN = (
 ITEMS = [Item("t1", "I would dance."), Item("t2", "I would sleep.", "It is late")]
 
 
+def prompt_of(name, persona, seen) -> PromptSteered:
+    steered = system_named(name).steer(persona, seen)
+    assert isinstance(steered, PromptSteered)
+    return steered
+
+
 def text_of(name, items=ITEMS):
-    return [m.content for m in system_named(name).steer(PERSONA, SEEN).messages(items)]
+    return [m.content for m in prompt_of(name, PERSONA, SEEN).messages(items)]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +74,7 @@ def test_requests_of_a_persona_share_their_prefix():
 
 
 def test_unsteered_speaks_for_itself():
-    steered = system_named("unsteered").steer(None, ())
+    steered = prompt_of("unsteered", None, ())
     assert "Do you agree" in steered.messages(ITEMS)[1].content
     # Few-shot with nothing to show is the same prompt, so its answers are the baseline's.
     assert FewShot(include_persona=False).steer(PERSONA, ()).messages(ITEMS) == steered.messages(
@@ -87,7 +93,8 @@ def test_random_is_fair_and_repeatable():
     assert not isinstance(steered, PromptSteered)
     first = asyncio.run(steered.answers(items))
     assert first == asyncio.run(RandomSystem(1).steer(PERSONA, ()).answers(items))
-    assert abs(sum(first.values()) / 2000 - 0.5) < 0.045  # 4 standard errors
+    assert set(first.values()) == {True, False}
+    assert abs(list(first.values()).count(True) / 2000 - 0.5) < 0.045  # 4 standard errors
     other = asyncio.run(RandomSystem(1).steer(PERSONA._replace(persona_id="p2"), ()).answers(items))
     assert first != other
 
@@ -134,12 +141,12 @@ class Own:
 @pytest.fixture
 def user_module():
     module = types.ModuleType("users_own_systems")
-    module.Own, module.Nameless, module.Taken = (
-        Own,
-        type("N", (), {"steer": Own.steer}),
-        type("T", (), {"steer": Own.steer, "name": "few_shot"}),
+    vars(module).update(
+        Own=Own,
+        Nameless=type("N", (), {"steer": Own.steer}),
+        Taken=type("T", (), {"steer": Own.steer, "name": "few_shot"}),
+        NoSteer=type("S", (), {"name": "x"}),
     )
-    module.NoSteer = type("S", (), {"name": "x"})
     sys.modules["users_own_systems"] = module
     yield
     del sys.modules["users_own_systems"]
@@ -147,7 +154,7 @@ def user_module():
 
 def test_a_users_class_is_loaded_with_its_config(user_module):
     system = system_named("users_own_systems:Own", {"depth": 3})
-    assert system.depth == 3 and system.name == "own"
+    assert isinstance(system, Own) and system.depth == 3 and system.name == "own"
 
 
 @pytest.mark.parametrize(
@@ -189,7 +196,7 @@ def test_driving_a_system_that_prepares_answers_and_fails_once():
 def test_a_restored_system_is_not_prepared_again():
     steered, restored = revived(Own(), PERSONA, SEEN, {"likes": "dance"})
     asyncio.run(make_ready(steered, restored, Waiting(ready_pause=0.001)))
-    assert restored and steered.prepared == 0
+    assert isinstance(steered, Remembering) and restored and steered.prepared == 0
     assert asyncio.run(answer_batches(steered, [ITEMS[:1]]))[0].answers == {"t1": True}
 
 

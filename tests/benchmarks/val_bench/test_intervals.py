@@ -67,7 +67,7 @@ def test_grouped_multinomial_has_the_law_of_drawing_articles():
 
 
 def test_every_resample_draws_as_many_articles_as_there_are():
-    sums = np.column_stack([np.ones(17), np.arange(17)])
+    sums = np.column_stack([np.ones(17), np.arange(17.0)])
     assert set(bootstrap_sums(sums, 50)[:, 0]) == {17.0}
 
 

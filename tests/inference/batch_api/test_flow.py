@@ -42,6 +42,7 @@ def test_both_sides_of_every_pair_in_one_batch(scratch: Scratch, server: ModelSe
 def test_what_can_not_be_batched_is_one_line(
     scratch: Scratch, server: ModelServer, model: str, execution: str, told: str
 ) -> None:
-    run = scratch.run(*ASK, "--model_id", model, "--execution", execution, **addresses(server))
+    scratch.env |= addresses(server)
+    run = scratch.run(*ASK, "--model_id", model, "--execution", execution)
     assert run.code != 0 and told in run.text and "Traceback" not in run.text
     assert not server.log.entries

@@ -89,7 +89,7 @@ def test_options_split_by_what_they_change() -> None:
 
 def safetensors(path: Path, **shapes: list[int]) -> Path:
     """A file whose header names tensors that are not there: headers are all that is read."""
-    header = {"__metadata__": {"format": "pt"}}
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     header |= {
         name.replace("__", "."): {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}
         for name, shape in shapes.items()

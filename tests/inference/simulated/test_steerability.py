@@ -95,7 +95,7 @@ def test_features_are_signed():
 
 def accuracy_matrix(name, examples):
     """Share of right answers of each steered persona (row) on each one's held-out statements."""
-    rows = defaultdict(lambda: {"True": [], "False": []})
+    rows: defaultdict[str, dict[str, list[str]]] = defaultdict(lambda: {"True": [], "False": []})
     with DATA.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             rows[row["persona_id"]][row["is_agree"]].append(row["statement"])

@@ -122,6 +122,7 @@ def test_inner_stops_do_not_cut_the_conclusion():
 
 def test_only_the_first_sentence_after_explain_why_is_the_claim():
     question = read([("user", "Please explain why trees matter to towns. Do not use lists.")])
+    assert question is not None
     assert question.claim == "trees matter to towns"
     assert not question.denying
     assert read([("user", "Trees matter. Tell me more.")]) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,9 +58,12 @@ def test_only_indexes_are_fetched_until_an_answer_is_wanted(
     write(place, range(20))
     read: list[str] = []
     fetch = store_s3.Objects.read
-    monkeypatch.setattr(
-        store_s3.Objects, "read", lambda self, key: read.append(key) or fetch(self, key)
-    )
+
+    def noted(self: store_s3.Objects, key: str) -> mmap.mmap | bytes:
+        read.append(key)
+        return fetch(self, key)
+
+    monkeypatch.setattr(store_s3.Objects, "read", noted)
     assert stored(place, range(100, 120)) == []
     assert read == []
     assert stored(place, range(20)) == list(range(20))
@@ -122,9 +127,12 @@ def test_a_bucket_that_takes_nothing_is_noticed_before_anything_is_paid_for(
 
     sent: list[object] = []
     respond = simulated.respond
-    monkeypatch.setattr(
-        simulated, "respond", lambda *a, **more: sent.append(a) or respond(*a, **more)
-    )
+
+    def noted(*words: Any, **more: Any) -> str:
+        sent.append(words)
+        return respond(*words, **more)
+
+    monkeypatch.setattr(simulated, "respond", noted)
     model = resolve("sim/steadfast")
     requests = [Request(model, (Message("user", f"Why {n}?"),)) for n in range(30)]
     assert all(r.ok for r in ask(requests[:20], open_store(place)))

@@ -9,6 +9,7 @@ import pytest
 
 from reporting.report.assemble import Report, assemble
 from reporting.report.transcripts import allot, sample
+from reporting.report.values import Transcript
 from tests.reporting.report.worlds import judge_report_run, judged_rows, val_bench_run
 
 
@@ -81,7 +82,7 @@ def test_spending_is_counted_once(report: Report) -> None:
 
 
 def test_transcripts_hold_what_was_said(report: Report) -> None:
-    by_kind = {}
+    by_kind: dict[str, Transcript] = {}
     for reading in report.readings:
         assert reading.transcripts is not None
         by_kind.setdefault(reading.benchmark, next(reading.transcripts.read([3])))
@@ -100,7 +101,7 @@ def test_ids_stay_the_same(results: Path, report: Report) -> None:
     again = assemble([results])
     for one, two in zip(report.readings, again.readings, strict=True):
         assert one.transcripts is not None and two.transcripts is not None
-        ids = [[t.id for t in r.transcripts.read([0, 5])] for r in (one, two)]
+        ids = [[t.id for t in r.read([0, 5])] for r in (one.transcripts, two.transcripts)]
         assert ids[0] == ids[1] and len(set(ids[0])) == 2
 
 

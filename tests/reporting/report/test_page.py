@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,16 +23,16 @@ def page(report: Report, tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_page(report, tmp_path_factory.mktemp("page") / "report.html").read_text("utf-8")
 
 
-def unpacked(text: str) -> object:
+def unpacked(text: str) -> Any:
     return json.loads(gzip.decompress(base64.b64decode(text)))
 
 
 def data_of(page: str) -> dict:
-    return json.loads(re.search(r'id="report">(.*?)</script>', page, re.DOTALL)[1])
+    return json.loads(re.findall(r'id="report">(.*?)</script>', page, re.DOTALL)[0])
 
 
 def test_scripts_are_ours_alone(page: str) -> None:
-    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
+    policy = re.findall(r'Content-Security-Policy" content="([^"]*)"', page)[0]
     allowed = set(re.findall(r"'sha256-([^']*)'", policy))
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     hashes = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
@@ -45,7 +46,7 @@ def test_scripts_are_ours_alone(page: str) -> None:
 def test_every_transcript_comes_back(page: str, report: Report) -> None:
     index = data_of(page)["transcripts"]
     columns = dict(zip(index["fields"], unpacked(index["packed"]), strict=True))
-    bodies = []
+    bodies: list[Any] = []
     for chunk in re.findall(r'id="chunk-\d+">([^<]*)<', page):
         bodies += unpacked(chunk)
     assert len(bodies) == index["count"] == index["total"] == len(columns["id"]["rows"])
