@@ -71,7 +71,7 @@ class AskingFlow(AskingParameters):
         title: str,
         shards: int = 1,
         models: int = 1,
-    ) -> tuple[Iterator[Result], Progress]:
+    ) -> tuple[Generator[Result], Progress]:
         """Ask, with progress in the terminal and in the step's card; see `ask_options`."""
         progress = Progress(planned=planned)
         return self._watched(requests, progress, title, shards, models), progress
@@ -131,7 +131,7 @@ class AskingFlow(AskingParameters):
 
     def _watched(
         self, requests: Iterable[Request], progress: Progress, title: str, shards: int, models: int
-    ) -> Iterator[Result]:
+    ) -> Generator[Result]:
         from flows.cards import ProgressCard
 
         bar, card = TerminalBar(title, progress.planned), ProgressCard(title)

@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 from inference.loop import Loop
 from inference.options import AskOptions
@@ -33,7 +33,7 @@ def ask(
     store: Store,
     options: AskOptions | None = None,
     progress: Progress | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """Ask every request; yield its `Result` in the order of the requests.
 
     Equal requests are sent once: the store finds what was put through it. Sending goes on only

@@ -8,7 +8,7 @@ them; what they had finished by then is collected by the next run.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 
 from inference.batch_api.api import check_batchable
@@ -29,7 +29,7 @@ def ask_in_batches(
     location: str,
     options: AskOptions | None = None,
     progress: Progress | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """Ask every request through batch endpoints; yield its `Result` in the order of the requests.
 
     Results come when all batches have ended. `location` is the store's: the ids of batches are

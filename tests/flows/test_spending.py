@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ class Flow(AskingFlow):
         return task(self.__dict__["place"])
 
 
-def asked(flow: Flow, requests: list[Request]) -> Iterator[Result]:
+def asked(flow: Flow, requests: list[Request]) -> Generator[Result]:
     flow.__dict__["store_path"] = str(flow.__dict__["place"])
     results, _ = AskingFlow.ask_all(flow, requests, len(requests), "test")
     return results
@@ -130,7 +130,7 @@ def test_attempts_share_the_budget(tmp_path: Path) -> None:
         requests = [Request(model, (Message("user", f"q{n}"),), sampling) for n in range(40)]
         first = asked(Flow(tmp_path), requests)
         assert [result.ok for result in islice(first, 3)] == [True] * 3
-        first.close()  # type: ignore[attr-defined]
+        first.close()
         for _ in range(2):
             results = list(asked(Flow(tmp_path), requests))
             assert sum(result.ok for result in results) == 10

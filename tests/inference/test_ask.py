@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from inference.errors import StoreError
 from inference.loop import CHUNK
 from inference.models import ModelRef, resolve
 from inference.result import Usage
-from inference.store import Store, open_store
+from inference.store import open_store
 from inference.usage import Price, PriceList
 from tests.inference.asking import PLANTED, VERDICT, ask_all, endpoint, journal, lane, question
 from tests.model_server import ModelServer, Rule
@@ -26,13 +26,6 @@ WIDE = AskOptions(batch_size=32, timeout=5)
 
 def questions(model: ModelRef, count: int, **more: Any) -> list[Request]:
     return [question(model, f"question {n}", **more) for n in range(count)]
-
-
-def begun(requests: Iterable[Request], store: Store) -> Generator[Result, None, None]:
-    """An asking that can be closed early."""
-    running = ask(requests, store, WIDE)
-    assert isinstance(running, Generator)
-    return running
 
 
 def echo(model: str, messages: Sequence[dict[str, str]], body: Any) -> str:
@@ -320,7 +313,7 @@ def test_a_consumer_that_stops_early_leaves_a_whole_store(
 ) -> None:
     server.configure(latency=0.01)
     requests = questions(endpoint(server), 400)
-    running = begun(requests, open_store(str(tmp_path)))
+    running = ask(requests, open_store(str(tmp_path)), WIDE)
     first = [next(running) for _ in range(40)]
     running.close()
     answered = len(server.log.answered())
@@ -363,7 +356,7 @@ def test_what_rests_between_tries_is_not_sent_while_the_store_closes(
     server.configure(rules=(Rule("500", contains="bad"),))
     model = endpoint(server)
     requests = [question(model, "good"), *(question(model, f"bad {n}") for n in range(20))]
-    running = begun(requests, _SlowToClose(tmp_path))
+    running = ask(requests, _SlowToClose(tmp_path), WIDE)
     next(running)
     time.sleep(0.1)
     sent = len(server.log.entries)
@@ -482,7 +475,7 @@ def test_a_generator_of_any_length_is_read_as_it_is_needed(
             read += 1
             yield request
 
-    running = begun(requests(), open_store(str(tmp_path)))
+    running = ask(requests(), open_store(str(tmp_path)), WIDE)
     next(running)
     assert read <= 2 * CHUNK + 64 + 32
     running.close()

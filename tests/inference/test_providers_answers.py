@@ -115,7 +115,3 @@ def test_web_search_cites_its_pages(
         assert reply.citations[0].text == "What the first says."
     if name == "openai":
         assert all(c.text and c.text in reply.text for c in reply.citations)
-
-
-def test_the_servers_count_of_a_prompt_is_ours(server: ModelServer) -> None:
-    assert tokens("abcd") == 1
