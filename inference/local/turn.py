@@ -1,7 +1,7 @@
-"""One engine at a time on the same devices: a second one would not find the memory it asks for.
+"""One engine at a time on a device: a second one would not find the memory it asks for.
 
 The branches of a suite, or two runs, would otherwise start theirs side by side. The turn is a lock
-on a file, which the system takes back however its holder ends.
+on a file for each device, which the system takes back however its holder ends.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import re
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
 
 _LOOK_EVERY = 0.25
 _SMALL_SHARE = 0.5
@@ -26,36 +26,48 @@ class Turn:
     def __init__(self, options: str) -> None:
         """For an engine with these options (JSON)."""
         self._free = _plans_its_memory(json.loads(options))
-        self._file: IO[bytes] | None = None
+        self._files = ExitStack()
 
     def take(self, given_up: Callable[[], bool]) -> bool:
         """Wait for it; False when `given_up` says that it is wanted no longer."""
-        if self._free:
-            return True
-        file = lock_file().open("ab")
         told = False
-        while not _locked(file):
+        while not self._free and not self._locked():
             if given_up():
-                file.close()
                 return False
             if not told:
                 print("Waiting: another vLLM engine of yours is on the same devices", flush=True)
                 told = True
             time.sleep(_LOOK_EVERY)
-        self._file = file
+        return True
+
+    def _locked(self) -> bool:
+        """Lock all of the files or, where one is taken, none: nobody waits holding another."""
+        with ExitStack() as files:
+            for path, how in locks():
+                file = files.enter_context(path.open("ab"))
+                try:
+                    fcntl.flock(file, how | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return False
+            self._files = files.pop_all()
         return True
 
     def give_back(self) -> None:
         """Let the next one start its engine. May be called twice."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._files.close()
 
 
-def lock_file() -> Path:
-    """The file that stands for the devices this process may use."""
-    devices = re.sub(r"[^\w,-]", "_", os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
-    return Path(tempfile.gettempdir()) / f"plumbline-engine-{os.getuid()}-{devices}.lock"
+def locks() -> list[tuple[Path, int]]:
+    """The files to lock, and how: all devices alone, or a share of "all" and each device alone."""
+    named = sorted(set(filter(None, os.environ.get("CUDA_VISIBLE_DEVICES", "").split(","))))
+    if not named:
+        return [(_file("all"), fcntl.LOCK_EX)]
+    return [(_file("all"), fcntl.LOCK_SH), *((_file(name), fcntl.LOCK_EX) for name in named)]
+
+
+def _file(device: str) -> Path:
+    name = re.sub(r"[^\w-]", "_", device.strip())
+    return Path(tempfile.gettempdir()) / f"plumbline-engine-{os.getuid()}-{name}.lock"
 
 
 def _plans_its_memory(options: dict[str, object]) -> bool:
@@ -64,11 +76,3 @@ def _plans_its_memory(options: dict[str, object]) -> bool:
     return "kv_cache_memory_bytes" in options or (
         isinstance(share, int | float) and share <= _SMALL_SHARE
     )
-
-
-def _locked(file: IO[bytes]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

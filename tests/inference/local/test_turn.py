@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.local.turn import Turn, lock_file
+from inference.local.turn import Turn
 from tests.inference.local.holder import held
 
 
@@ -58,7 +58,25 @@ def test_engines_that_know_their_share_stand_side_by_side(options: str, waits: b
     assert Turn(options).take(given_up=lambda: True) is not waits
 
 
-def test_other_devices_are_another_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = lock_file()
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-1/2,3")
-    assert lock_file() != one and lock_file().parent == one.parent
+@pytest.mark.parametrize(
+    ("ours", "theirs", "waits"),
+    [
+        ("0", "1", False),
+        ("0,1", "2,3", False),
+        ("0,1", "1,0", True),
+        ("0", "1, 0", True),
+        ("0", "", True),
+        ("", "3", True),
+        ("GPU-1/2", "GPU-1/3", False),
+    ],
+)
+def test_a_device_is_held_once(
+    ours: str, theirs: str, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ours)
+    first = Turn("{}")
+    assert first.take(given_up=lambda: True)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", theirs)
+    assert Turn("{}").take(given_up=lambda: True) is not waits
+    first.give_back()
+    assert Turn("{}").take(given_up=lambda: True)
