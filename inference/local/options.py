@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields
 from typing import Any
 
@@ -12,6 +13,8 @@ OURS = frozenset(
     {"model", "revision", "enable_lora", "max_lora_rank", "runner", "disable_log_stats"}
 )
 """What a model id decides, or this project."""
+
+_SECRET = re.compile(r"(hf|api|auth|access|bearer)_?(token|key)$|secret|password|credential")
 
 SPEED_ONLY = frozenset(
     {
@@ -62,7 +65,20 @@ def read_options(text: str) -> dict[str, Any]:
         if "/" in name and isinstance(value, dict):
             _refuse_ours(value)
     _refuse_ours(options)
+    _refuse_secrets(options)
     return options
+
+
+def _refuse_secrets(options: dict[str, Any]) -> None:
+    """Options stand in artifacts and manifests."""
+    for name, value in options.items():
+        if _SECRET.search(name.lower()):
+            raise PlumblineError(
+                f"--vllm_options can't hold {name}: all can read them in the run; keys belong "
+                "into .env (for the Hub: HF_TOKEN)"
+            )
+        if isinstance(value, dict):
+            _refuse_secrets(value)
 
 
 def _refuse_ours(options: dict[str, Any]) -> None:

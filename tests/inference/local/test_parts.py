@@ -73,6 +73,8 @@ def test_the_smallest_rank_limit_that_fits() -> None:
         ("[1]", "JSON object"),
         ('{"model": "x"}', "model"),
         ('{"org/base": {"enable_lora": true}}', "enable_lora"),
+        ('{"hf_token": "planted"}', "HF_TOKEN"),
+        ('{"org/base": {"model_loader_extra_config": {"api_key": "planted"}}}', "api_key"),
     ],
 )
 def test_bad_options_are_refused(text: str, word: str) -> None:
