@@ -1,9 +1,10 @@
 """Models that run here: vLLM engines, LoRA adapters on top of them, and the prompts they get.
 
 Read in this order: `names` (what `vllm/...` and `hf_local:...` mean), `sources` (folders and Hub
-repositories), `adapters`, `options` (`--vllm_options`), `prompts`, `engine` (one vLLM engine),
-`engines` (the thread that runs one engine after another and outlives a call of `ask`).
-Only `engine` imports vLLM; everything else works, and is tested, without it.
+repositories), `adapters`, `options` (`--vllm_options`), `prompts`, `loras` (an engine's adapters),
+`engine` (one vLLM engine), `turn` (one engine a device), `engines` (the thread that runs one engine
+after another and outlives a call of `ask`). Nothing of this imports vLLM before an engine is to be
+started; all but `engine`, `loras` and `guard` is tested without it.
 """
 
 from inference.local.engines import announce, close_engines, engine_reports

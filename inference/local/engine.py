@@ -212,21 +212,26 @@ class Engine:
         request, _ = self._working.pop(output.request_id, (None, None))
         if request is None:
             return None
+        try:
+            return Finished(output.request_id, self._outcome(request, output))
+        except Exception as error:
+            # A reasoning parser can break on one answer; that must not cost the others.
+            detail = f"the answer can't be read: {type(error).__name__}: {one_line(str(error))}"
+            return Finished(output.request_id, RequestFailed(Failure.SERVER_ERROR, detail))
+
+    def _outcome(self, request: Request, output: Any) -> Reply | RequestFailed:
         answer = output.outputs[0]
         usage = self._usage(output, answer)
         if answer.finish_reason not in ("stop", "length"):
             detail = f"vLLM ended the request with '{answer.finish_reason}'"
-            return Finished(
-                output.request_id, RequestFailed(Failure.SERVER_ERROR, detail, retryable=True)
-            )
+            return RequestFailed(Failure.SERVER_ERROR, detail, retryable=True)
         reasoning, text = self._split(answer.text)
         if reasoning:
             spent = len(self._llm.get_tokenizer().encode(reasoning, add_special_tokens=False))
             usage = usage._replace(reasoning=min(spent, usage.output))
         if json.loads(request.model.engine or "{}").get("prompt") == TRANSCRIPT:
             text = text.strip()
-        reply = Reply(text, answer.finish_reason, answer.finish_reason, usage, reasoning)
-        return Finished(output.request_id, reply)
+        return Reply(text, answer.finish_reason, answer.finish_reason, usage, reasoning)
 
     def _usage(self, output: Any, answer: Any) -> Usage:
         usage = Usage(

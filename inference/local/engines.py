@@ -218,7 +218,11 @@ class Engines:
             del self._working[number]
 
     def _deliver(self, engine: Engine) -> None:
-        finished = [(self._working.pop(f.number), f.outcome) for f in engine.step()]
+        finished = [
+            (job, done.outcome)
+            for done in engine.step()
+            if (job := self._working.pop(done.number, None)) is not None
+        ]
         if finished:
             self._deaths = 0
             resolve(finished)
@@ -241,7 +245,8 @@ class Engines:
         resolve([(job, failure) for job in jobs])
 
     def _give_up(self, error: Exception) -> None:
-        """Tell everybody who waits."""
+        """Tell everybody who waits; an engine in the midst of their requests is of no more use."""
+        self._stop()
         jobs = list(self._working.values())
         for line in self._lines.values():
             jobs += [*line.unsorted, *(entry[-1] for entry in line.waiting)]

@@ -13,6 +13,7 @@ import pytest
 
 from inference import Failure, PlumblineError, Sampling, Schema
 from inference.local import announce, close_engines, engine_reports
+from inference.local.engine import Engine
 from tests.inference.local.holder import held
 from tests.vllm.conftest import OPTIONS, Tiny
 from tests.vllm.helpers import GREEDY, QUESTIONS, answers, model, requests, said
@@ -147,6 +148,24 @@ def test_announced_adapters_need_no_second_engine(tiny: Tiny, tmp_path: Path) ->
     answers(requests(models[:1]), tmp_path)
     answers(requests(models[1:]), tmp_path)
     assert [report["max_lora_rank"] for report in engine_reports()] == [16]
+
+
+def test_an_answer_that_breaks_the_parser_does_not_cost_the_others(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, seen = Engine._split, []
+
+    def split(engine: Engine, text: str) -> tuple[str | None, str]:
+        seen.append(text)
+        if len(seen) == 3:
+            raise NotImplementedError
+        return whole(engine, text)
+
+    monkeypatch.setattr(Engine, "_split", split)
+    results = answers(requests([model(tiny.base)]), tmp_path)
+    [broken] = [r for r in results if r.failure is Failure.SERVER_ERROR]
+    assert "can't be read: NotImplementedError" in broken.detail
+    assert {r.failure for r in results if r is not broken} <= {None, Failure.TRUNCATED}
 
 
 def test_bases_run_one_after_another(tiny: Tiny, tmp_path: Path) -> None:
