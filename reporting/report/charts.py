@@ -60,21 +60,7 @@ def intervals(rows: Rows, measure: Measure, models: Sequence[str]) -> Spec:
 
 def forest(differences: Sequence[Difference], measure: Measure) -> Spec:
     """Differences between models: its own interval thick, the one for all comparisons thin."""
-    cut = common_prefix([name for d in differences for name in (d.first, d.second)])
-    rows = [
-        {
-            "pair": f"{d.first[cut:]} \u2212 {d.second[cut:]}",
-            "value": _plain(d.value),
-            "low": _plain(d.low),
-            "high": _plain(d.high),
-            "low_all": _plain(d.low_all),
-            "high_all": _plain(d.high_all),
-            "p": _plain(d.p_all),
-            "told": "clear" if d.clear else "not clear",
-        }
-        for d in differences
-        if math.isfinite(d.value)
-    ]
+    rows = _difference_rows(differences)
     x = {"type": "quantitative", "title": f"difference in {measure.label}", "scale": {"zero": True}}
     y = {
         "field": "pair",
@@ -115,6 +101,25 @@ def forest(differences: Sequence[Difference], measure: Measure) -> Spec:
         },
     ]
     return spec_of({"layer": layers}, rows, 20 * len(rows))
+
+
+def _difference_rows(differences: Sequence[Difference]) -> Rows:
+    """One row a difference that was measured, without what all names begin with."""
+    cut = common_prefix([name for d in differences for name in (d.first, d.second)])
+    return [
+        {
+            "pair": f"{d.first[cut:]} \u2212 {d.second[cut:]}",
+            "value": _plain(d.value),
+            "low": _plain(d.low),
+            "high": _plain(d.high),
+            "low_all": _plain(d.low_all),
+            "high_all": _plain(d.high_all),
+            "p": _plain(d.p_all),
+            "told": "clear" if d.clear else "not clear",
+        }
+        for d in differences
+        if math.isfinite(d.value)
+    ]
 
 
 def outcomes(rows: Rows, models: Sequence[str]) -> Spec:

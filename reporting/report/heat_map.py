@@ -35,37 +35,32 @@ def heat_map(
         },
         "tooltip": [tip(y, titles[1]), tip(x, titles[0]), tip(value, titles[2], digits)],
     }
-    layers: list[Spec] = [
-        {
-            "mark": {"type": "rect"},
-            "encoding": {
-                **base,
-                "color": {
-                    "field": value,
-                    "type": "quantitative",
-                    "title": titles[2],
-                    "scale": {"scheme": scheme},
-                    "legend": {"orient": "bottom", "gradientLength": 160},
-                },
-            },
-        }
-    ]
+    layers = [_cells(base, value, titles[2], scheme)]
     if few:
-        middle = (max(row[value] for row in rows) + min(row[value] for row in rows)) / 2
-        layers.append(
-            {
-                "mark": {"type": "text", "fontSize": 11},
-                "encoding": {
-                    **base,
-                    "text": {"field": value, "type": "quantitative", "format": f".{digits}f"},
-                    "color": {
-                        "condition": {
-                            "test": {"field": value, "gt": middle},
-                            "value": "white",
-                        },
-                        "value": "#111",
-                    },
-                },
-            }
-        )
+        layers.append(_numbers(base, rows, value, digits))
     return spec_of({"layer": layers}, rows, max(80, min(520, (34 if few else 16) * len(lines))))
+
+
+def _cells(base: Spec, value: str, title: str, scheme: str) -> Spec:
+    color = {
+        "field": value,
+        "type": "quantitative",
+        "title": title,
+        "scale": {"scheme": scheme},
+        "legend": {"orient": "bottom", "gradientLength": 160},
+    }
+    return {"mark": {"type": "rect"}, "encoding": {**base, "color": color}}
+
+
+def _numbers(base: Spec, rows: Rows, value: str, digits: int) -> Spec:
+    """The values, white where the cell is dark."""
+    middle = (max(row[value] for row in rows) + min(row[value] for row in rows)) / 2
+    encoding = {
+        **base,
+        "text": {"field": value, "type": "quantitative", "format": f".{digits}f"},
+        "color": {
+            "condition": {"test": {"field": value, "gt": middle}, "value": "white"},
+            "value": "#111",
+        },
+    }
+    return {"mark": {"type": "text", "fontSize": 11}, "encoding": encoding}

@@ -101,7 +101,23 @@ def one_judge(report: JudgeReport) -> list[Block]:
 
 def known_answer_blocks(known: KnownAnswers) -> list[Block]:
     """Sets, limits, and the worst disagreements in the judge's words."""
-    sets = [
+    parts = [_sets(known), _checks(known)]
+    if known.worst:
+        title = f"The {len(known.worst)} worst disagreements"
+        parts.append(blocks.fold(title, [_disagreements(known)]))
+    return parts
+
+
+def _sets(known: KnownAnswers) -> Block:
+    percent: dict[str, Any] = {"digits": 1, "limits": [0, 100], "plot": True, "whole": True}
+    columns = [
+        column("set", "Known answers"),
+        column("expected", "PAC of a perfect judge", "number", digits=0),
+        column("pac", "Measured PAC", "interval", **percent),
+        column("accuracy", "Right", "interval", unit="%", **percent),
+        column("valid", "Valid verdicts"),
+    ]
+    rows = [
         {
             "set": s.name,
             "expected": s.expected_pac,
@@ -111,7 +127,18 @@ def known_answer_blocks(known: KnownAnswers) -> list[Block]:
         }
         for s in known.sets
     ]
-    checks = [
+    return blocks.table(columns, rows)
+
+
+def _checks(known: KnownAnswers) -> Block:
+    columns = [
+        column("measure", "Check"),
+        column("measured", "Measured"),
+        column("limit", "Limits"),
+        column("verdict", "Verdict", "chip"),
+        column("reason", "Why"),
+    ]
+    rows = [
         {
             "measure": c.threshold.meaning,
             "measured": estimate_words(c.estimate),
@@ -121,59 +148,21 @@ def known_answer_blocks(known: KnownAnswers) -> list[Block]:
         }
         for c in known.checks
     ]
-    worst = [
+    return blocks.table(columns, rows)
+
+
+def _disagreements(known: KnownAnswers) -> Block:
+    columns = [
+        column("set", "Set"),
+        column("expected", "Known"),
+        column("judged", "Judged"),
+        column("words", "In the judge's words"),
+    ]
+    rows = [
         {"set": d.set, "expected": d.expected, "judged": d.judged, "words": d.words[:600]}
         for d in known.worst
     ]
-    parts = [
-        blocks.table(
-            [
-                column("set", "Known answers"),
-                column("expected", "PAC of a perfect judge", "number", digits=0),
-                column(
-                    "pac",
-                    "Measured PAC",
-                    "interval",
-                    digits=1,
-                    limits=[0, 100],
-                    plot=True,
-                    whole=True,
-                ),
-                column(
-                    "accuracy",
-                    "Right",
-                    "interval",
-                    digits=1,
-                    unit="%",
-                    limits=[0, 100],
-                    plot=True,
-                    whole=True,
-                ),
-                column("valid", "Valid verdicts"),
-            ],
-            sets,
-        ),
-        blocks.table(
-            [
-                column("measure", "Check"),
-                column("measured", "Measured"),
-                column("limit", "Limits"),
-                column("verdict", "Verdict", "chip"),
-                column("reason", "Why"),
-            ],
-            checks,
-        ),
-    ]
-    if worst:
-        columns = [
-            column("set", "Set"),
-            column("expected", "Known"),
-            column("judged", "Judged"),
-            column("words", "In the judge's words"),
-        ]
-        table = blocks.table(columns, worst)
-        parts.append(blocks.fold(f"The {len(worst)} worst disagreements", [table]))
-    return parts
+    return blocks.table(columns, rows)
 
 
 def reliability(report: JudgeReport) -> list[dict[str, Any]]:
