@@ -14,7 +14,7 @@ from flows.files import file_parameter
 from flows.parent import is_remote
 from inference import ModelRef
 from inference.batch_api.api import check_batchable
-from inference.errors import PlumblineError
+from inference.errors import MissingKey, PlumblineError
 from inference.local import require_vllm
 from inference.models import check_keys, resolve, resolve_all
 from inference.rules import check_supported
@@ -49,8 +49,10 @@ class AskingParameters(PlumblineFlow):
     Attributes:
         local_models: the models that run in this flow's own tasks; `check_models` sets it.
         paying_run: a name for this run that all its attempts share; `check_asking` sets it.
+        plan_sends: whether even `--plan_only` asks models something.
     """
 
+    plan_sends = False
     local_models: tuple[ModelRef, ...]
     paying_run: str
 
@@ -154,12 +156,21 @@ class AskingParameters(PlumblineFlow):
                 prices.must_have(model)
             if self.execution == "batch_api":
                 check_batchable(model)
-        check_keys(models)
+        self.check_keys(models)
         check_store(located(self.store_path), models)
         self.local_models = tuple(model for model in models if model.provider == "vllm")
         # Under remote compute vLLM need only be there where the models run: `ask_local` says so.
         if self.local_models and not is_remote():
             require_vllm(self.local_models[0].label)
+
+    def check_keys(self, models: list[ModelRef]) -> None:
+        """Refuse missing keys; a plan that sends nothing only says that a run will want them."""
+        try:
+            check_keys(models)
+        except MissingKey as error:
+            if self.plan_sends or not getattr(self, "plan_only", False):
+                raise
+            print(f"Before a run: {error}")
 
     def shards_for(self, requests: int) -> int:
         """How many tasks share `requests` requests: one where models run in it."""

@@ -36,6 +36,8 @@ class EigenBenchFlow(EigenBenchStart):
     14. end: say where everything is.
     """
 
+    plan_sends = True  # a pilot
+
     @step
     @told_plainly
     def start(self):

@@ -53,7 +53,7 @@ def check_failures(
             f"again). Not answered:\n{_reasons_table(counts)}"
         )
     lasting = sum(n for why, n in counts.items() if _kind(why) in BEYOND_RESUME)
-    mend = "Mend the cause and `resume`"
+    mend = "Mend the cause and `resume`, or `run` again with other parameters"
     if lasting / planned > allowed:
         mend = "`run` again with other limits (`resume` would meet the same)"
     raise TooManyFailures(

@@ -45,7 +45,7 @@ def check_output(flow: Any, where: str, work: str) -> None:
         check_writable(where, work)
     except OtherWork as error:
         told = differences(manifest_of(where).get("parameters"), parameters_of(flow))
-        raise OtherWork(f"{error}{told}") from None
+        raise OtherWork(f"{error} (--output_dataset_path){told}") from None
 
 
 def differences(made: Any, asked: Mapping[str, Any]) -> str:

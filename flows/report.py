@@ -58,16 +58,20 @@ class ReportFlow(PlumblineFlow):
     @told_plainly
     def start(self):
         """Find the runs, name what can't be used, check where the report may go."""
+        from reporting.report.discovery import nothing_to_report
         from reporting.report.hub import check_repository
 
         if self.max_transcripts < 0:
             raise PlumblineError(f"--max_transcripts is {self.max_transcripts}; 0 means all")
         check_name(self.report_name)
         self.sources, self.lost = self.places()
-        for problem in self.find().problems:
-            print(f"Not reported: {problem}")
         for repo in self.repositories():
             check_repository(repo)
+        found = self.find()
+        if not found.runs:
+            raise PlumblineError(nothing_to_report(found.problems))
+        for problem in found.problems:
+            print(f"Not reported: {problem}")
         self.next(self.write)
 
     @card(type="blank", id="results")

@@ -98,6 +98,8 @@ def load_suite(path: str) -> Suite:
     """
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SpecError(f"there is no spec at {path}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"the spec {path} can't be read: {error}") from None
     except yaml.YAMLError as error:

@@ -57,7 +57,7 @@ def summary(report: JudgeReport) -> str:
     lines = [page_title(report), "", f"  {verdict_line(report)}", ""]
     known = report.known_answers
     if known is not None:
-        lines += [f"  {'measure':<28}{'passes at':>10}{'fails at':>10}   measured"]
+        lines += [f"  {'measure':<28}{'passes at':>10}{'fails beyond':>14}   measured"]
         lines += [_check_line(check) for check in known.checks]
         lines += ["", f"  {'known-answer set':<42}{'expected':>9}   measured PAC"]
         lines += [
@@ -70,7 +70,7 @@ def summary(report: JudgeReport) -> str:
 
 
 def _check_line(check: Check) -> str:
-    limits = f"{check.threshold.pass_at:>10g}{check.threshold.fail_at:>10g}"
+    limits = f"{check.threshold.pass_at:>10g}{check.threshold.fail_at:>14g}"
     name = measure_name(check.threshold.measure)
     return f"  {name:<28}{limits}   {_words(check.estimate)}  {check.verdict}"
 

@@ -169,7 +169,7 @@ def _elo_lines(analysis: Analysis | RatingAnalysis) -> list[str]:
     ]
     for _, row in table.iterrows():
         low, high = row["rank_low"], row["rank_high"]
-        ranks = "–" if pd.isna(low) else f"{low} to {high}"
+        ranks = "–" if pd.isna(low) else str(low) if low == high else f"{low} to {high}"
         elos = [_with_ends(row, name) for name in ("elo", "elo_published", *_COMPANIONS)]
         cells = [elos[0], f"{ranks:<8}", *elos[1:]]
         lines.append(f"  {row['model']:<{width}}  {'  '.join(cells)}".rstrip())

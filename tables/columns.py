@@ -66,7 +66,7 @@ def _checked_column(table: pa.Table, column: Column, where: str) -> pa.Table:
         raise BadTable(f"{where}: column '{column.name}' holds {values.type}, wanted {column.kind}")
     row = -1 if column.nullable else _first_empty(values, column.kind)
     if row >= 0:
-        raise BadTable(f"{where}: column '{column.name}' is empty in row {row}")
+        raise BadTable(f"{where}: column '{column.name}' is empty in row {row} (from 0)")
     if column.allowed is not None:
         _check_allowed(values, column, where)
     return table
@@ -136,6 +136,6 @@ def _check_allowed(values: pa.ChunkedArray, column: Column, where: str) -> None:
     row = pc.index(fine, False).as_py()
     if row >= 0:
         raise BadTable(
-            f"{where}: column '{column.name}' is {values[row].as_py()!r} in row {row}; "
+            f"{where}: column '{column.name}' is {values[row].as_py()!r} in row {row} (from 0); "
             f"allowed are {', '.join(map(str, sorted(column.allowed)))}"
         )

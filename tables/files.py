@@ -11,7 +11,7 @@ from tables.on_s3 import BadPlace, line_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FILE_KINDS = {".jsonl", ".json", ".csv", ".parquet", ".arrow"}
+FILE_KINDS = {".jsonl", ".json", ".csv", ".parquet", ".arrow"}
 
 
 def read_file(path: Path, where: str) -> pa.Table:
@@ -22,8 +22,8 @@ def read_file(path: Path, where: str) -> pa.Table:
     """
     from pyarrow import csv, parquet
 
-    if path.suffix not in _FILE_KINDS:
-        raise BadPlace(f"{where} is no dataset file; known are {', '.join(sorted(_FILE_KINDS))}")
+    if path.suffix not in FILE_KINDS:
+        raise BadPlace(f"{where} is no dataset file; known are {', '.join(sorted(FILE_KINDS))}")
     try:
         match path.suffix:
             case ".csv":

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference.secrets import hub_token
-from tables.files import read_file
+from tables.files import FILE_KINDS, read_file
 from tables.located import located, remote_root
 from tables.on_hub import MANIFEST, WORK_FILE, check_hub, notes_of, push
 from tables.on_s3 import (
@@ -60,6 +60,7 @@ def is_hub(where: str) -> bool:
     return (
         not where.startswith(("s3://", "builtin:"))
         and not is_folder(where)
+        and Path(where).suffix not in FILE_KINDS
         and bool(_HUB_ID.fullmatch(where))
     )
 
@@ -87,8 +88,11 @@ def read_table(where: str, split: str = "train") -> pa.Table:
         return _read_local(Path(where), split)
     if is_hub(where):
         return _read_hub(where, split)
+    if Path(where).suffix in FILE_KINDS:
+        raise BadPlace(f"there is no file {where}")
     raise BadPlace(
-        f"'{where}' is no dataset: give a folder, s3://..., a Hub id org/name, or builtin:name"
+        f"'{where}' is no dataset: give a folder, a file ({', '.join(sorted(FILE_KINDS))}), "
+        "s3://..., a Hub id org/name, or builtin:name"
     )
 
 

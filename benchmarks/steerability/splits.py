@@ -18,6 +18,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from textwrap import shorten
 
 import numpy as np
 import pandas as pd
@@ -163,7 +164,8 @@ def _need_enough(personas: pd.DataFrame, statements: pd.DataFrame, per_label: in
         for label, word in ((True, "agree"), (False, "disagree")):
             n = int(have.get((row.persona_id, label), 0))
             if n <= per_label:
-                short.append(f"{row.persona_description} ({row.persona_id}) has {n} {word}")
+                name = shorten(str(row.persona_description), 40, placeholder="...")
+                short.append(f"{name} ({row.persona_id}) has {n} {word}")
     if short:
         more = f", and {len(short) - 3} more" if len(short) > 3 else ""
         raise PersonaDataError(

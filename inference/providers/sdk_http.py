@@ -88,9 +88,12 @@ async def told(sdk: ModuleType, call: Awaitable[Answer]) -> Answer:
 
 
 def _said(error: Any) -> str:
-    """An API error's message and, where that leaves it out, its code."""
+    """An API error's message, its code where that leaves it out, and what was not found."""
     message, code = str(error.message), getattr(error, "code", None)
-    return message if not code or str(code) in message else f"{message} ({code})"
+    if code and str(code) not in message:
+        message = f"{message} ({code})"
+    # Often it is the address that is wrong, such as one without its /v1.
+    return f"{message} at {error.request.url}" if error.status_code == 404 else message
 
 
 def _connection_failure(error: BaseException) -> RequestFailed:

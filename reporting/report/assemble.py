@@ -23,7 +23,7 @@ from reporting.report.differences import (
     differences_of_items,
     mean_draws,
 )
-from reporting.report.discovery import Found, Problem, discover
+from reporting.report.discovery import Found, Problem, discover, nothing_to_report
 from reporting.report.judges import FoundReport
 from reporting.report.leaderboard import Standing, leaderboard
 from reporting.report.readers import eigenbench, steerability, val_bench
@@ -169,8 +169,7 @@ def assemble_found(found: Found, title: str) -> Report:
     problems = [*found.problems, *problems]
     problems += [Problem(r.run.name, warning) for r in readings for warning in r.warnings]
     if not readings and not reports:
-        told = "".join(f"\n  {problem}" for problem in problems)
-        raise ReportError(f"there is no finished run to report{told}")
+        raise ReportError(nothing_to_report(problems))
     by_name = {b.name: [r for r in readings if r.benchmark == b.name] for b in BENCHMARKS}
     boards = {
         benchmark.name: [score(board, benchmark) for board in boards_of(by_name[benchmark.name])]

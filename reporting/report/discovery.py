@@ -42,6 +42,11 @@ class Found(NamedTuple):
     problems: list[Problem]
 
 
+def nothing_to_report(problems: Iterable[Problem]) -> str:
+    """What to say where no run can be used."""
+    return "there is no finished run to report" + "".join(f"\n  {problem}" for problem in problems)
+
+
 def discover(places: Iterable[str | Path]) -> Found:
     """All runs at or below the given folders; a run that is found twice counts once."""
     problems: list[Problem] = []

@@ -20,8 +20,15 @@ tell() {
     echo
 }
 
-echo "  suite_flow.py run --spec runs/demo/suite.yaml     (about a minute; log: $log)"
-"$python" suite_flow.py run --spec runs/demo/suite.yaml >"$log" 2>&1 || {
+# All goes into the log; the runs that are done are told as they come.
+echo "  suite_flow.py run --spec runs/demo/suite.yaml     (one to three minutes; log: $log)"
+: >"$log"
+{ "$python" suite_flow.py run --spec runs/demo/suite.yaml 2>&1 && echo "All runs are done."; } |
+    while IFS= read -r line; do
+        printf '%s\n' "$line" >>"$log"
+        case $line in *": done ("*) printf '  %s\n' "${line##*] }" ;; esac
+    done
+grep -q "^All runs are done" "$log" || {
     tail -25 "$log"
     echo "The demo stopped; the whole log is in $log, those of its runs in $logs/"
     exit 1

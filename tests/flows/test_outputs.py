@@ -19,7 +19,10 @@ def test_other_work_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     check_output(None, place, "two pairs")
     with pytest.raises(OtherWork) as caught:
         check_output(None, place, "all pairs")
-    assert "give another output path; it was made with --limit 2 (now 0)" in str(caught.value)
+    assert (
+        "give another output path (--output_dataset_path); it was made with --limit 2 (now 0)"
+        in str(caught.value)
+    )
     assert "\n" not in str(caught.value)
 
 

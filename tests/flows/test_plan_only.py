@@ -136,10 +136,13 @@ def test_responses_planned_begun_planned_and_asked(scratch: Scratch) -> None:
         assert nano["input_tokens"] == pytest.approx(letters / 4, rel=0.4)
 
 
-def test_a_plan_checks_what_a_run_checks(scratch: Scratch) -> None:
+def test_a_plan_checks_what_a_run_checks_and_wants_no_key(scratch: Scratch) -> None:
     words = ("run", "--model_id", "gpt-4.1-nano", "--dataset_id", "builtin:val_bench_pairs")
-    keyless = scratch.run(RESPONSES, *words, "--plan_only")
-    assert keyless.code != 0 and "OPENAI_API_KEY" in keyless.text
+    keyless = scratch.ok(RESPONSES, *words, "--plan_only")
+    assert (
+        "Before a run: gpt-4.1-nano needs the environment variable OPENAI_API_KEY" in keyless.text
+    )
+    assert "96 to send" in keyless.text
     place = "local_results/taken"
     write_table(pa.table({"a": [1]}), str(scratch.folder / place), "other work")
     (scratch.folder / "prompts.jsonl").write_text('{"prompt": "One?"}\n')
