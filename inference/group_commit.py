@@ -1,16 +1,18 @@
 """Group commit: whoever waits when a durable write begins is served by it.
 
 One fsync, or one upload, makes hundreds of answers durable at once. The event loop collects, one
-thread writes; `flush_now` writes what waits from a signal handler, before the process ends.
+thread writes; `flush_now` writes what waits from a signal handler, in case the process ends.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, NamedTuple, TypeVar
 
+log = logging.getLogger(__name__)
 Where = TypeVar("Where")
 
 
@@ -59,6 +61,8 @@ class GroupCommit(Generic[Where]):
         while self._waiting:
             await self._wait_for_company()
             batch, self._waiting = self._waiting, []
+            if not batch:  # `flush_now` has written it meanwhile
+                return
             try:
                 work = self._thread.submit(self._write, b"".join(w.record for w in batch))
                 outcome: Written[Where] | Exception = await asyncio.wrap_future(work)
@@ -91,10 +95,24 @@ class GroupCommit(Generic[Where]):
             self._untold = outcome
 
     def flush_now(self, seconds: float) -> None:
-        """Write what waits, without the event loop; for a signal handler in the loop's thread."""
-        batch, self._waiting = self._waiting, []
-        if batch:
-            self._thread.submit(self._write, b"".join(w.record for w in batch)).result(seconds)
+        """Write what waits, without the event loop; for a signal handler in the loop's thread.
+
+        Whoever waits is told when the event loop runs again. What could not be written in that time
+        waits on: the next commit tries it once more, and tells.
+        """
+        batch = list(self._waiting)
+        if not batch:
+            return
+        # The list stays the same one: the signal may have come in the midst of an `append`.
+        self._waiting.clear()
+        try:
+            work = self._thread.submit(self._write, b"".join(w.record for w in batch))
+            written = work.result(seconds)
+        except Exception as problem:
+            self._waiting[:0] = batch
+            log.warning("answers could not be stored at once: %s", problem or "no time was left")
+            return
+        batch[0].done.get_loop().call_soon_threadsafe(self._tell, batch, written)
 
     async def close(self) -> None:
         """Write what waits and end the thread.

@@ -148,6 +148,41 @@ def test_a_bucket_that_takes_nothing_is_noticed_before_anything_is_paid_for(
     assert sent == []
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_sigterm_waits_for_the_upload_only_and_one_that_fails_is_tried_again(
+    bucket: LoopbackS3, place: str, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    from inference import AskOptions, Message, Request, ask, resolve
+    from inference.object_store import ObjectError, Objects
+
+    put_answer, put_object = store_s3.S3Store.put, Objects.put
+    came: list[float] = []
+    uploads: list[str] = []
+
+    async def put_before_the_signal(self: store_s3.S3Store, *answer: Any) -> None:
+        if not came:
+            came.append(time.monotonic())
+            asyncio.get_running_loop().call_later(0.1, os.kill, os.getpid(), signal.SIGTERM)
+        await put_answer(self, *answer)
+
+    def fails_once(self: Objects, key: str, body: bytes) -> None:
+        uploads.append(key)
+        if fails and len(uploads) == 1:
+            raise ObjectError("503 Slow Down")
+        put_object(self, key, body)
+
+    model = resolve("sim/steadfast")
+    requests = [Request(model, (Message("user", f"Why {n}?"),)) for n in range(5)]
+    store = open_store(place)
+    store.check_writable(model)
+    monkeypatch.setattr(store_s3.S3Store, "put", put_before_the_signal)
+    monkeypatch.setattr(Objects, "put", fails_once)
+    with pytest.raises(SystemExit):
+        list(ask(requests, store, AskOptions(grace=30.0)))
+    assert time.monotonic() - came[0] < 10.0
+    assert all(open_store(place).get(model, request.key) for request in requests)
+
+
 WRITER = """
     import asyncio, sys
     from inference.store import open_store
