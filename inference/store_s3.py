@@ -237,6 +237,8 @@ class _PartWriter:
         self._parts: list[str] = []
         self._group = _Group()
         self._lines: list[str] = []
+        self._writes_to_wait = 0
+        self._has_warned = False
 
     def journal(self, line: str) -> None:
         """Keep a failure for the next upload; a kill may cost the last ones."""
@@ -249,14 +251,31 @@ class _PartWriter:
     def _write(self, data: bytes) -> Written[_Group]:
         try:
             place = self._put_part(data)
-            assert self._group.body is not None
+        except ObjectError as error:
+            raise write_error(self._objects.root, str(error)) from None
+        if self._writes_to_wait:
+            self._writes_to_wait -= 1
+        else:
+            self._tidy()
+        return place
+
+    def _tidy(self) -> None:
+        """Fold and journal where enough has gathered.
+
+        The answers are stored by now, so what fails only waits for a later write. Not for the next
+        one: an upload fails after many tries, and whoever waits for the next answers would wait.
+        """
+        assert self._group.body is not None
+        try:
             if len(self._parts) >= _FOLD_PARTS or len(self._group.body) >= _FOLD_BYTES:
                 self._fold()
             if sum(map(len, self._lines)) >= _JOURNAL_BYTES:
                 self._put_journal()
         except ObjectError as error:
-            raise write_error(self._objects.root, str(error)) from None
-        return place
+            self._writes_to_wait = _FOLD_PARTS
+            if not self._has_warned:
+                log.warning("answers are stored, but not merged yet: %s", error)
+            self._has_warned = True
 
     def _put_part(self, data: bytes) -> Written[_Group]:
         key = f"{self._stem}-{self._next:06d}.seg"
@@ -281,12 +300,13 @@ class _PartWriter:
             self._objects.delete(parts)
 
     def _put_journal(self) -> None:
-        lines, self._lines = self._lines, []
+        lines = list(self._lines)
         text = "".join(f"{line}\n" for line in lines)
         self._objects.put(
             f"{self._stem}-{self._next:06d}.failures.jsonl", text.encode("utf-8", "replace")
         )
         self._next += 1
+        del self._lines[: len(lines)]  # `journal` may have added some meanwhile
 
     async def close(self) -> None:
         """Write what waits and fold what is small.
@@ -298,6 +318,7 @@ class _PartWriter:
         with contextlib.suppress(ObjectError):  # what is already stored reads without this too
             if self._parts:
                 self._fold()
+        with contextlib.suppress(ObjectError):
             if self._lines:
                 self._put_journal()
 

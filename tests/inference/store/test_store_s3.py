@@ -18,7 +18,7 @@ import pytest
 from inference import store_s3
 from inference.store import open_store
 from tests.batch.loopback_s3 import LoopbackS3
-from tests.inference.store.answers import MODEL, answer, stored, write
+from tests.inference.store.answers import MODEL, answer, failure, key, stored, write
 
 ROOT = Path(__file__).parents[3]
 
@@ -52,6 +52,52 @@ def test_small_segments_are_folded_and_the_fold_has_an_index(
     assert stored(place, range(8)) == list(range(6))
 
 
+def test_a_fold_or_journal_that_fails_costs_no_answer_and_is_tried_again(
+    bucket: LoopbackS3,
+    place: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from inference.object_store import ObjectError, Objects
+
+    put = Objects.put
+    refused: list[str] = []
+    is_down = True
+
+    def takes_parts_only(self: Objects, key: str, body: bytes) -> None:
+        is_part = key.endswith(".seg") and "folded" not in key
+        if is_down and not is_part:
+            refused.append(key.rsplit(".", 1)[1])
+            raise ObjectError("503 Slow Down")
+        put(self, key, body)
+
+    monkeypatch.setattr(Objects, "put", takes_parts_only)
+    monkeypatch.setattr(store_s3, "_PAUSE", 0.0)
+    monkeypatch.setattr(store_s3, "_FOLD_PARTS", 3)
+    monkeypatch.setattr(store_s3, "_JOURNAL_BYTES", 1)
+
+    async def run() -> None:
+        nonlocal is_down
+        store = open_store(place)
+        store.get(MODEL, key(0))
+        store.note_failure(MODEL, failure(100))
+        for number in range(9):
+            await store.put(MODEL, answer(number))
+        assert refused == ["jsonl", "seg", "seg"]  # after the first, the fifth and the ninth
+        is_down = False
+        for number in range(9, 13):
+            await store.put(MODEL, answer(number))
+        found = names(bucket, place)
+        assert sum("folded.seg" in name for name in found) == 1
+        assert sum(name.endswith(".failures.jsonl") for name in found) == 1
+        await store.close()
+
+    asyncio.run(run())
+    warned = [r.getMessage() for r in caplog.records if "not merged yet" in r.getMessage()]
+    assert len(warned) == 1 and "503 Slow Down" in warned[0]
+    assert stored(place, range(20)) == list(range(13))
+
+
 def test_only_indexes_are_fetched_until_an_answer_is_wanted(
     bucket: LoopbackS3, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,7 +120,6 @@ def test_a_segment_that_a_compaction_took_away_is_found_under_its_new_name(
     bucket: LoopbackS3, place: str
 ) -> None:
     from inference.compaction import compact
-    from tests.inference.store.answers import key
 
     write(place, range(5))
     write(place, range(5, 10))
