@@ -2,7 +2,8 @@
 
 Read in this order: `run` (all requests of a call), `group` (those of one model: submit, wait,
 collect, send again what is missing), `purse` (what that may cost), `ledger` (which batches are
-out), `api` (what both providers have in common), `openai_batches`, `anthropic_batches`.
+out), `lost` (those whose ids were lost), `api` (what both providers have in common),
+`openai_batches`, `anthropic_batches`.
 """
 
 from inference.batch_api.run import ask_in_batches

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 from typing import Any
 
 import anthropic
@@ -25,6 +25,8 @@ from inference.providers.sdk_http import told
 
 _RECENT = 100
 _CLOCKS_DIFFER = 120.0
+_LATEST = 600.0
+"""Seconds from our note that a batch will be made until it was made, at most."""
 
 
 class AnthropicBatches:
@@ -32,6 +34,7 @@ class AnthropicBatches:
 
     # The provider takes 256 MB; a body is built in memory, and a task has little of that.
     limits = Limits(100_000, 64_000_000)
+    knows_intents = False
     body_of = staticmethod(anthropic_messages.body_of)
 
     def __init__(self, model: ModelRef, timeout: float) -> None:
@@ -55,28 +58,25 @@ class AnthropicBatches:
         )
         return str(batch["id"])
 
-    async def find(self, intent: str, created: float, size: int) -> str | None:
-        """See `BatchApi.find`: the one batch of that size made at that time.
+    async def find(
+        self, intent: str, created: float, size: int, others: Set[str] = frozenset()
+    ) -> str | None:
+        """See `BatchApi.find`: of the batches of that size, the one made nearest to that time.
 
-        A wrong guess costs nothing: results are matched by their keys, and these have others.
+        That is a guess. Whether it is right is told by its results, which bear our keys.
         """
+        found: dict[str, float] = {}
         page = await told(anthropic, self._batches.list(limit=_RECENT))
-        found = []
-        for batch in page.data:
-            counts = batch.request_counts
-            total = sum(
-                (
-                    counts.processing,
-                    counts.succeeded,
-                    counts.errored,
-                    counts.canceled,
-                    counts.expired,
-                )
-            )
-            late = batch.created_at.timestamp() - created
-            if total == size and -_CLOCKS_DIFFER < late < 5 * _CLOCKS_DIFFER:
-                found.append(batch.id)
-        return found[-1] if found else None
+        while True:
+            for batch in page.data:
+                late = batch.created_at.timestamp() - created
+                if late < -_CLOCKS_DIFFER:  # the newest come first
+                    return min(found, key=found.__getitem__, default=None)
+                if _size(batch) == size and late < _LATEST and batch.id not in others:
+                    found[batch.id] = abs(late)
+            if not page.has_next_page():
+                return min(found, key=found.__getitem__, default=None)
+            page = await told(anthropic, page.get_next_page())
 
     async def state(self, batch_id: str) -> State:
         """See `BatchApi.state`."""
@@ -102,6 +102,12 @@ class AnthropicBatches:
     async def close(self) -> None:
         """See `BatchApi.close`."""
         await self._client.close()
+
+
+def _size(batch: Any) -> int:
+    counts = batch.request_counts
+    ended = counts.succeeded + counts.errored + counts.canceled + counts.expired
+    return int(counts.processing + ended)
 
 
 def _reply(row: dict[str, Any]) -> Any:

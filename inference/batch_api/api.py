@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Set
 from typing import Any, NamedTuple, Protocol
 
 from inference.errors import PlumblineError
@@ -46,9 +46,15 @@ class Outcome(NamedTuple):
 
 
 class BatchApi(Protocol):
-    """The batch endpoint of one provider. Every method may raise `RequestFailed`."""
+    """The batch endpoint of one provider. Every method may raise `RequestFailed`.
+
+    Attributes:
+        limits: of one batch.
+        knows_intents: the provider keeps our name with a batch, so that `find` is no guess.
+    """
 
     limits: Limits
+    knows_intents: bool
 
     def body_of(self, request: Request) -> dict[str, Any]:
         """The request as the live API takes it."""
@@ -58,8 +64,10 @@ class BatchApi(Protocol):
         """Create a batch; returns its id. `intent` is our own name for it."""
         ...
 
-    async def find(self, intent: str, created: float, size: int) -> str | None:
-        """The id of a batch that was created but whose id was lost."""
+    async def find(
+        self, intent: str, created: float, size: int, others: Set[str] = frozenset()
+    ) -> str | None:
+        """The id of a batch that was created but whose id was lost; of `others` it is none."""
         ...
 
     async def state(self, batch_id: str) -> State:

@@ -17,7 +17,8 @@ from inference.batch_api.api import (
 )
 from inference.batch_api.item import Home, Item
 from inference.batch_api.ledger import Entry, Ledger
-from inference.batch_api.patience import patiently, unbroken
+from inference.batch_api.lost import Finder
+from inference.batch_api.patience import patiently, pauses, unbroken
 from inference.batch_api.purse import Purse, Reserved
 from inference.giving_up import OVER_BUDGET
 from inference.limits import backoff
@@ -28,9 +29,6 @@ from inference.result import Failure, Result, Usage
 from inference.verdict import REASKED, judge
 
 log = logging.getLogger(__name__)
-FIRST_LOOK = 1.0
-LONGEST_PAUSE = 60.0
-_SLOWER = 1.5
 _AT_ONCE = 512
 
 
@@ -49,6 +47,7 @@ class Group:
         self._model, self._run, self._options = model, run, run.options
         self._purse = Purse(model, run.options.prices, run.budget)
         self._ledger = Ledger(run.location, model)
+        self._finder = Finder(self.api, self._ledger, self._options.patience)
         self._by_key: dict[str, Item] = {}
         self._out: set[str] = set()
 
@@ -92,17 +91,10 @@ class Group:
 
     async def _adopt(self, entry: Entry) -> None:
         try:
-            if entry.id is None:
-                size = len(entry.keys)
-                found = await patiently(
-                    lambda: self.api.find(entry.intent, entry.created, size), self._options.patience
-                )
-                if found is None:
-                    return
-                self._ledger.submitted(entry, found)
-            await self._collect(entry)
+            if entry.id is not None or await self._finder.find(entry):
+                await self._collect(entry)
         except RequestFailed as error:
-            # A batch that is gone, or was never ours: its requests are sent again.
+            # A batch that is gone: its requests are sent again.
             log.warning("batch %s can't be collected: %s", entry.id, error.detail)
 
     async def _submit_and_collect(self, items: list[Item]) -> None:
@@ -117,10 +109,9 @@ class Group:
     async def _reserved(self, items: list[Item]) -> Reserved:
         """Those that the budget allows; the others wait for a later round, if there will be one."""
         reserved = self._purse.reserve(item.request for item in items)
-        pause = FIRST_LOOK
+        pause = pauses()
         while items and not any(reserved.taken) and self._purse.others_hold():
-            await asyncio.sleep(pause)
-            pause = min(LONGEST_PAUSE, pause * _SLOWER)
+            await asyncio.sleep(next(pause))
             reserved = self._purse.reserve(item.request for item in items)
         for item, taken in zip(items, reserved.taken, strict=True):
             if taken:
@@ -153,24 +144,31 @@ class Group:
         return True
 
     async def _submit(self, entry: Entry, batch: list[Line]) -> None:
-        """Create the batch once, even where the answer to the first try was lost."""
+        """Create the batch once, even where the answer to the first try was lost.
+
+        It may be there then, and without an id: `_collect_or_fail` finds out.
+        """
+        may_be_out = False
         for number in range(self._options.max_tries):
             try:
-                if number:
-                    found = await self.api.find(entry.intent, entry.created, len(batch))
-                    if found is not None:
-                        return self._ledger.submitted(entry, found)
+                if may_be_out and await self._finder.is_likely(entry):
+                    return None
                 batch_id = await self.api.submit(entry.intent, batch)
                 return self._ledger.submitted(entry, batch_id)
             except RequestFailed as error:
                 if not error.retryable or number + 1 == self._options.max_tries:
                     raise
+                # Where we are told to slow down nothing was made; else nobody knows.
+                may_be_out = may_be_out or not error.cuts
                 await asyncio.sleep(error.retry_after or backoff(number))
         return None
 
     async def _collect_or_fail(self, entry: Entry) -> None:
         try:
-            await self._collect(entry)
+            if entry.id is not None or await self._finder.find(entry):
+                await self._collect(entry)
+            else:
+                self._all_failed(entry.keys, LOST)
         except RequestFailed as error:
             self._all_failed(entry.keys, error)
 
@@ -197,7 +195,7 @@ class Group:
         Raises:
             RequestFailed: it failed as a whole.
         """
-        pause = FIRST_LOOK
+        pause = pauses()
         while True:
             state = await patiently(lambda: self.api.state(batch_id), self._options.patience)
             if state.failed is not None:
@@ -205,8 +203,7 @@ class Group:
             if state.ended:
                 return
             self._run.tell()
-            await asyncio.sleep(pause)
-            pause = min(LONGEST_PAUSE, pause * _SLOWER)
+            await asyncio.sleep(next(pause))
 
     async def _take_in(self, batch_id: str, told: set[str]) -> None:
         """Store answers and name failures; adds the keys that the batch told of to `told`.

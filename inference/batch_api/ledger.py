@@ -20,6 +20,7 @@ from inference.models import ModelRef
 from inference.store import partition_name, write_error
 
 FOLDER = "batches"
+_ID = ".id.json"
 
 
 @dataclass
@@ -46,6 +47,10 @@ class Notes(Protocol):
 
     def read_all(self) -> dict[str, bytes]:
         """Every file."""
+        ...
+
+    def read_beside(self, ending: str) -> dict[str, bytes]:
+        """Every file with a name that ends so, here and in the folders like this one beside it."""
         ...
 
     def write(self, name: str, data: bytes) -> None:
@@ -76,6 +81,12 @@ class Ledger:
                 found[intent].seen.update(row["keys"])
         return sorted(found.values(), key=lambda entry: entry.created)
 
+    def ids(self) -> dict[str, str]:
+        """The ids of all batches of the store, of every model, by our names for them."""
+        notes = self._notes.read_beside(_ID)
+        rows = {name.removesuffix(_ID): _json(data) for name, data in notes.items()}
+        return {intent: row["id"] for intent, row in rows.items() if row is not None}
+
     def intend(self, keys: list[str]) -> Entry:
         """Write down that a batch of these requests is about to be submitted."""
         entry = Entry(uuid.uuid4().hex, time.time(), keys)
@@ -85,7 +96,7 @@ class Ledger:
     def submitted(self, entry: Entry, batch_id: str) -> None:
         """Write down a batch's id, before waiting for it."""
         entry.id = batch_id
-        self._write(f"{entry.intent}.id.json", {"id": batch_id})
+        self._write(f"{entry.intent}{_ID}", {"id": batch_id})
 
     def collected(self, entry: Entry, keys: list[str]) -> None:
         """Write down whose outcomes have been taken in: they are not looked for again."""
@@ -109,15 +120,19 @@ def open_notes(location: str, folder: str) -> Notes:
     """The notes in a folder of a store."""
     if location.startswith("s3://"):
         return _ObjectNotes(location, folder)
-    return _FileNotes(Path(location) / folder)
+    return _FileNotes(Path(location), folder)
 
 
 class _FileNotes:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, root: Path, folder: str) -> None:
+        self._folder = root / folder
 
     def read_all(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in self._folder.glob("*.json")}
+
+    def read_beside(self, ending: str) -> dict[str, bytes]:
+        root, kind = self._folder.parents[1], self._folder.name
+        return {path.name: path.read_bytes() for path in root.glob(f"*/{kind}/*{ending}")}
 
     def write(self, name: str, data: bytes) -> None:
         from inference.segment_files import fsync_folder
@@ -142,9 +157,15 @@ class _ObjectNotes:
         self._objects, self._prefix = Objects(location), prefix
 
     def read_all(self) -> dict[str, bytes]:
-        keys = [item.key for item in self._objects.listing(f"{self._prefix}/")]
-        found = self._objects.fetch(keys)
-        return {item.key.rsplit("/", 1)[1]: item.body for item in found}
+        return self._read([item.key for item in self._objects.listing(f"{self._prefix}/")])
+
+    def read_beside(self, ending: str) -> dict[str, bytes]:
+        kind = self._prefix.rsplit("/", 1)[1]
+        keys = [item.key for item in self._objects.listing("")]
+        return self._read([k for k in keys if f"/{kind}/" in k and k.endswith(ending)])
+
+    def _read(self, keys: list[str]) -> dict[str, bytes]:
+        return {item.key.rsplit("/", 1)[1]: item.body for item in self._objects.fetch(keys)}
 
     def write(self, name: str, data: bytes) -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 from typing import Any, Literal
 
 import openai
@@ -37,6 +37,7 @@ class OpenAIBatches:
     """POST /files, then /batches. The key comes from OPENAI_API_KEY."""
 
     limits = Limits(50_000, 200_000_000)
+    knows_intents = True
     body_of = staticmethod(openai_responses.body_of)
 
     def __init__(self, model: ModelRef, timeout: float) -> None:
@@ -64,13 +65,13 @@ class OpenAIBatches:
         )
         return batch.id
 
-    async def find(self, intent: str, created: float, size: int) -> str | None:
+    async def find(
+        self, intent: str, created: float, size: int, others: Set[str] = frozenset()
+    ) -> str | None:
         """See `BatchApi.find`: the intent stands in the batch's metadata."""
-        seen = 0
         page = await told(openai, self._client.batches.list(limit=_RECENT))
         while True:
             for batch in page.data:
-                seen += 1
                 if (batch.metadata or {}).get(_TAG) == intent:
                     return batch.id
                 if batch.created_at < created - 3600:

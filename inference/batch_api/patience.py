@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TypeVar
 
 from inference.batch_api.api import Outcome
@@ -12,6 +12,17 @@ from inference.providers.base import RequestFailed
 from inference.result import Failure
 
 Told = TypeVar("Told")
+FIRST_LOOK = 1.0
+LONGEST_PAUSE = 60.0
+_SLOWER = 1.5
+
+
+def pauses() -> Iterator[float]:
+    """Seconds between looks at something that takes its time: ever more, without end."""
+    pause = FIRST_LOOK
+    while True:
+        yield pause
+        pause = min(LONGEST_PAUSE, pause * _SLOWER)
 
 
 async def patiently(call: Callable[[], Awaitable[Told]], patience: float) -> Told:

@@ -51,7 +51,7 @@ def provider(
 
 
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group, "FIRST_LOOK", 0.02)
+    monkeypatch.setattr(patience, "FIRST_LOOK", 0.02)
     for module in (group, patience):
         monkeypatch.setattr(module, "backoff", lambda tries: 0.02)
 
