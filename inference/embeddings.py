@@ -18,7 +18,7 @@ import numpy as np
 from inference.errors import PlumblineError
 from inference.limits import backoff
 from inference.models import ModelRef, checked_url
-from inference.providers.base import ProviderOptions, RequestFailed
+from inference.providers.base import ProviderOptions, RequestFailed, failed_error
 from inference.result import Result, Usage
 from inference.store import Store
 
@@ -138,7 +138,10 @@ async def _post(client: Any, model: ModelRef, texts: list[str]) -> dict[str, Any
     body = {"model": model.name, "input": texts, "encoding_format": "float"}
     for attempt in range(MAX_TRIES):
         try:
-            return await post(openai, client, "/embeddings", body)
+            answer = await post(openai, client, "/embeddings", body)
+            if answer.get("error"):
+                raise failed_error(answer["error"])
+            return answer
         except RequestFailed as error:
             if not error.retryable or attempt == MAX_TRIES - 1:
                 raise EmbeddingsFailed(

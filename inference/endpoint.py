@@ -197,10 +197,7 @@ class Endpoint:
 
     def _failed(self, item: Item, failure: RequestFailed, sent_at: float) -> None:
         now = self._clock.time()
-        self._home.budget.settle(item.held, None)
-        self._home.money_is_back()
-        if failure.failure is not Failure.TIMEOUT:
-            self._tokens.take(-_tokens(item.reserved))
+        self._settle(item, failure)
         if failure.cuts:
             self.window.refused(sent_at, now, failure.retry_after)
         given_up = self._giving_up.because is not None
@@ -209,6 +206,16 @@ class Endpoint:
             return
         self._giving_up.failed(failure)
         self._end(item, failure)
+
+    def _settle(self, item: Item, failure: RequestFailed) -> None:
+        """Give back what was reserved, or pay where tokens were used all the same."""
+        if any(failure.usage):
+            self._pay(item, failure.usage)
+            return
+        self._home.budget.settle(item.held, None)
+        self._home.money_is_back()
+        if failure.failure is not Failure.TIMEOUT:
+            self._tokens.take(-_tokens(item.reserved))
 
     def _may_retry(self, item: Item, failure: RequestFailed, now: float) -> bool:
         """Being told to slow down is bounded by time, being failed by a number of tries."""
@@ -264,7 +271,7 @@ class Endpoint:
             detail=failure.detail,
             usage=item.usage,
         )
-        self._home.store.note_failure(request.model, replace(result, usage=Usage()))
+        self._home.store.note_failure(request.model, replace(result, usage=failure.usage))
         self._home.finish(item, result)
 
 

@@ -116,7 +116,9 @@ def _reply(row: dict[str, Any]) -> Any:
     match result.get("type"):
         case "succeeded":
             try:
-                return understood(anthropic_messages.read_reply, result.get("message") or {})
+                message = result.get("message") or {}
+                read, usage_of = anthropic_messages.read_reply, anthropic_messages.usage_of
+                return understood(read, usage_of, message)
             except RequestFailed as failure:
                 return failure
         case "errored":

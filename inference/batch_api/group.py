@@ -23,7 +23,7 @@ from inference.batch_api.purse import Purse, Reserved
 from inference.giving_up import OVER_BUDGET
 from inference.limits import backoff
 from inference.models import ModelRef
-from inference.providers.base import HALF_A_CHARACTER, Reply, RequestFailed
+from inference.providers.base import HALF_A_CHARACTER, RequestFailed
 from inference.request import Request
 from inference.result import Failure, Result, Usage
 from inference.verdict import REASKED, judge
@@ -230,11 +230,13 @@ class Group:
             return
         request = self._as_asked(item, outcome.key)
         if isinstance(outcome.reply, RequestFailed):
+            if any(outcome.reply.usage):
+                self._pay(item, outcome.reply.usage)
             item.last = outcome.reply
             if not outcome.reply.retryable:
                 self._fail(item, outcome.reply)
             return
-        self._pay(item, outcome.reply)
+        self._pay(item, outcome.reply.usage)
         result = judge(request, outcome.reply, item.usage)
         if result.ok:
             await self._run.store.put(self._model, result)
@@ -251,10 +253,10 @@ class Group:
         attempt = item.request.keys(self._options.max_attempts).index(key)
         return replace(item.request, attempt=attempt)
 
-    def _pay(self, item: Item, reply: Reply) -> None:
-        item.usage = item.usage.plus(reply.usage)
-        cost = self._purse.pay(item.request, reply.usage)
-        self._run.progress.pay(self._model.label, reply.usage, cost)
+    def _pay(self, item: Item, usage: Usage) -> None:
+        item.usage = item.usage.plus(usage)
+        cost = self._purse.pay(item.request, usage)
+        self._run.progress.pay(self._model.label, usage, cost)
 
     def _all_failed(self, keys: list[str], error: RequestFailed) -> None:
         for key in keys:
@@ -273,7 +275,7 @@ class Group:
             detail=error.detail,
             usage=item.usage,
         )
-        self._run.store.note_failure(self._model, replace(result, usage=Usage()))
+        self._run.store.note_failure(self._model, replace(result, usage=error.usage))
         self._finish(item, result)
 
     def _finish(self, item: Item, result: Result) -> None:

@@ -141,9 +141,7 @@ def _reply(row: dict[str, Any]) -> Any:
         else:
             detail = json.dumps(body)
         return failed_status(status, detail, None)
-    if body.get("error"):
-        return failed_error(body["error"])
     try:
-        return understood(openai_responses.read_reply, body)
+        return understood(openai_responses.read_reply, openai_responses.usage_of, body)
     except RequestFailed as failure:
         return failure

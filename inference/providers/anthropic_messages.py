@@ -41,7 +41,7 @@ class AnthropicMessages:
     async def send(self, request: Request) -> Reply:
         """See `Provider.send`."""
         answer = await post(anthropic, self._client, "/v1/messages", body_of(request))
-        return understood(read_reply, answer)
+        return understood(read_reply, usage_of, answer)
 
     async def close(self) -> None:
         """See `Provider.close`."""
@@ -110,14 +110,15 @@ def read_reply(answer: dict[str, Any]) -> Reply:
         text=json.dumps(calls[0], ensure_ascii=False) if calls else "".join(texts),
         finish=finish_of(finish_reason, _FINISH),
         finish_reason=finish_reason,
-        usage=_usage(answer.get("usage") or {}),
+        usage=usage_of(answer),
         reasoning="\n\n".join(filter(None, thoughts)) or None,
         citations=_citations(blocks),
     )
 
 
-def _usage(usage: dict[str, Any]) -> Usage:
-    """Anthropic counts cached input apart; here `input` includes it."""
+def usage_of(answer: dict[str, Any]) -> Usage:
+    """The tokens that a body tells of. Anthropic counts cached input apart; here `input` has it."""
+    usage = answer.get("usage") or {}
     cached = tokens(usage, "cache_read_input_tokens")
     written = tokens(usage, "cache_creation_input_tokens")
     return Usage(

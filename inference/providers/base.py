@@ -77,6 +77,7 @@ class RequestFailed(Exception):
         retryable: whether the same request may go through later.
         cuts: whether the server said "slow down" (429, 529), which cuts the concurrency.
         counts: whether it says something of the endpoint too, which is given up after many.
+        usage: tokens that it cost all the same: a reply that was broken off is paid for.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class RequestFailed(Exception):
         retryable: bool = False,
         cuts: bool = False,
         counts: bool = True,
+        usage: Usage | None = None,
     ) -> None:
         super().__init__(detail)
         self.failure = failure
@@ -96,6 +98,7 @@ class RequestFailed(Exception):
         self.retryable = retryable
         self.cuts = cuts
         self.counts = counts
+        self.usage = usage or Usage()
 
 
 class Provider(Protocol):
@@ -171,13 +174,36 @@ _STATUS_OF = {
 }
 
 
-def understood(read: Callable[[dict[str, Any]], Reply], answer: dict[str, Any]) -> Reply:
-    """The reply in a body; one that lacks what the API promises is a server error by name."""
+def understood(
+    read: Callable[[dict[str, Any]], Reply],
+    usage_of: Callable[[dict[str, Any]], Usage],
+    answer: dict[str, Any],
+) -> Reply:
+    """The reply in a body.
+
+    Raises:
+        RequestFailed: there is none, or the body lacks what the API promises; with its usage.
+    """
     try:
+        # Gateways such as OpenRouter report an upstream error inside a 200.
+        if answer.get("error"):
+            raise failed_error(answer["error"])
         return read(answer)
+    except RequestFailed as failure:
+        failure.usage = _usage_in(usage_of, answer)
+        raise
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         detail = f"the answer is not in the API's form ({type(error).__name__}: {error})"
-        raise RequestFailed(Failure.SERVER_ERROR, detail, retryable=True) from None
+        usage = _usage_in(usage_of, answer)
+        failed = RequestFailed(Failure.SERVER_ERROR, detail, retryable=True, usage=usage)
+        raise failed from None
+
+
+def _usage_in(usage_of: Callable[[dict[str, Any]], Usage], answer: dict[str, Any]) -> Usage:
+    try:
+        return usage_of(answer)
+    except (TypeError, AttributeError, ValueError):
+        return Usage()
 
 
 def tokens(usage: dict[str, Any], name: str) -> int:

@@ -85,7 +85,7 @@ class BedrockConverse:
         except (aws.BotoCoreError, ValueError, KeyError) as error:
             raise RequestFailed(Failure.SERVER_ERROR, str(error), retryable=True) from None
         _refuse_huge_body(answer)
-        return understood(read_reply, answer)
+        return understood(read_reply, usage_of, answer)
 
     async def close(self) -> None:
         """See `Provider.close`. A thread that still waits is left to its own time limit."""
@@ -150,19 +150,24 @@ def read_reply(answer: dict[str, Any]) -> Reply:
         for block in blocks
         if "reasoningContent" in block
     ]
-    usage = answer.get("usage") or {}
-    cached = tokens(usage, "cacheReadInputTokens")
-    written = tokens(usage, "cacheWriteInputTokens")
     return Reply(
         text=json.dumps(calls[0], ensure_ascii=False) if calls else "".join(texts),
         finish=finish_of(finish_reason, _FINISH),
         finish_reason=finish_reason,
-        usage=Usage(
-            input=tokens(usage, "inputTokens") + cached + written,
-            output=tokens(usage, "outputTokens"),
-            cached=cached,
-        ),
+        usage=usage_of(answer),
         reasoning="\n\n".join(filter(None, thoughts)) or None,
+    )
+
+
+def usage_of(answer: dict[str, Any]) -> Usage:
+    """The tokens that a response tells of; `input` includes what was cached."""
+    usage = answer.get("usage") or {}
+    cached = tokens(usage, "cacheReadInputTokens")
+    written = tokens(usage, "cacheWriteInputTokens")
+    return Usage(
+        input=tokens(usage, "inputTokens") + cached + written,
+        output=tokens(usage, "outputTokens"),
+        cached=cached,
     )
 
 

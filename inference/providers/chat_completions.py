@@ -45,7 +45,7 @@ class ChatCompletions:
     async def send(self, request: Request) -> Reply:
         """See `Provider.send`."""
         answer = await post(openai, self._client, "/chat/completions", body_of(request))
-        return understood(read_reply, answer)
+        return understood(read_reply, usage_of, answer)
 
     async def close(self) -> None:
         """See `Provider.close`."""
@@ -96,7 +96,7 @@ def read_reply(answer: dict[str, Any]) -> Reply:
         text=_text(message.get("content")) or refusal or "",
         finish="refusal" if _refused(refusal, message) else finish_of(finish_reason, _FINISH),
         finish_reason=finish_reason,
-        usage=_usage(answer.get("usage") or {}),
+        usage=usage_of(answer),
         reasoning=message.get("reasoning_content") or message.get("reasoning"),
         citations=_citations(message.get("annotations") or ()),
     )
@@ -113,7 +113,9 @@ def _text(content: Any) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _usage(usage: dict[str, Any]) -> Usage:
+def usage_of(answer: dict[str, Any]) -> Usage:
+    """The tokens that a body tells of."""
+    usage = answer.get("usage") or {}
     return Usage(
         input=tokens(usage, "prompt_tokens"),
         output=tokens(usage, "completion_tokens"),

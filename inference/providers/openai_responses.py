@@ -32,7 +32,7 @@ class OpenAIResponses:
     async def send(self, request: Request) -> Reply:
         """See `Provider.send`."""
         answer = await post(openai, self._client, "/responses", body_of(request))
-        return understood(read_reply, answer)
+        return understood(read_reply, usage_of, answer)
 
     async def close(self) -> None:
         """See `Provider.close`."""
@@ -89,13 +89,15 @@ def read_reply(answer: dict[str, Any]) -> Reply:
         text="".join(texts) or "".join(refusals),
         finish=finish,
         finish_reason=reason,
-        usage=_usage(answer.get("usage") or {}),
+        usage=usage_of(answer),
         reasoning="\n\n".join(summaries) or None,
         citations=_citations(parts),
     )
 
 
-def _usage(usage: dict[str, Any]) -> Usage:
+def usage_of(answer: dict[str, Any]) -> Usage:
+    """The tokens that a body tells of."""
+    usage = answer.get("usage") or {}
     return Usage(
         input=tokens(usage, "input_tokens"),
         output=tokens(usage, "output_tokens"),

@@ -17,7 +17,6 @@ from inference.providers.base import (
     MAX_BODY_BYTES,
     ProviderOptions,
     RequestFailed,
-    failed_error,
     failed_status,
     parse_retry_after,
 )
@@ -47,7 +46,7 @@ def make_client(sdk: ModuleType, options: ProviderOptions, **client_options: Any
 
 
 async def post(sdk: ModuleType, client: Any, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """The JSON object that the API answers.
+    """The JSON object that the API answers; it may tell of an error.
 
     Raises:
         RequestFailed: by status, connection, timeout, or because the body is no JSON object.
@@ -59,9 +58,6 @@ async def post(sdk: ModuleType, client: Any, path: str, body: dict[str, Any]) ->
             f"the response body is not a JSON object: {answer}",
             retryable=True,
         )
-    if answer.get("error"):
-        # Gateways such as OpenRouter report an upstream error inside a 200.
-        raise failed_error(answer["error"])
     return answer
 
 

@@ -23,6 +23,12 @@ READERS = {
     "messages": anthropic_messages.read_reply,
     "converse": bedrock_converse.read_reply,
 }
+COUNTERS = {
+    "chat": chat_completions.usage_of,
+    "responses": openai_responses.usage_of,
+    "messages": anthropic_messages.usage_of,
+    "converse": bedrock_converse.usage_of,
+}
 
 
 def request(provider: str, name: str, **more: Any) -> Request:
@@ -159,7 +165,7 @@ def test_missing_and_null_usage_is_nothing() -> None:
 )
 def test_a_body_in_no_known_form_is_named(reader: str, answer: dict[str, Any]) -> None:
     with pytest.raises(RequestFailed) as caught:
-        understood(READERS[reader], answer)
+        understood(READERS[reader], COUNTERS[reader], answer)
     assert caught.value.failure is Failure.SERVER_ERROR and caught.value.retryable
 
 

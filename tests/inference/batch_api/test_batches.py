@@ -25,6 +25,8 @@ from inference.batch_api.openai_batches import OpenAIBatches
 from inference.errors import PlumblineError
 from inference.models import resolve
 from inference.progress import Progress
+from inference.providers import anthropic_messages, openai_responses
+from inference.providers.base import Reply, RequestFailed
 from inference.store import open_store
 from inference.usage import Price, PriceList
 from tests.model_server import ModelServer, ServerProcess
@@ -294,6 +296,27 @@ def test_results_whose_connection_breaks_are_counted_once(
     notes = [line for p in tmp_path.rglob("*.failures.jsonl") for line in p.read_text().split("\n")]
     assert sum('"failure": "empty"' in line for line in notes) == lines(server).count("empty")
     assert progress.usage.input == sum(r.usage.input for r in found)
+
+
+def test_an_answer_that_was_broken_off_is_paid_for_and_sent_again(
+    provider: str, server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = openai_responses if provider == "openai" else anthropic_messages
+    read, calls = api.read_reply, 0
+
+    def breaks_off(answer: dict[str, Any]) -> Reply:
+        nonlocal calls
+        calls += 1
+        if calls <= 3:
+            raise RequestFailed(Failure.SERVER_ERROR, "it was broken off", retryable=True)
+        return read(answer)
+
+    monkeypatch.setattr(api, "read_reply", breaks_off)
+    server.configure(reply=lambda *_: "x" * 400)
+    found, progress = batched(tmp_path, requests(provider, 5))
+    assert all(r.ok for r in found) and lines(server) == ["ok"] * 8
+    each = min(r.usage.output for r in found)
+    assert progress.usage.output == sum(r.usage.output for r in found) == 8 * each
 
 
 def test_a_store_that_takes_nothing_stops_before_a_batch_is_made(
