@@ -1,4 +1,7 @@
-"""Keys: read from the environment and .env, and kept out of every text that is stored."""
+"""Keys: read from the environment and .env, and kept out of what is told and what is stored.
+
+Out of errors from six characters on; out of answers only where a key can't be a word.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,9 @@ SECRET_VARIABLES = (
     "HUGGING_FACE_HUB_TOKEN",
     "HUGGINGFACE_API_TOKEN",
 )
+NO_WORD = 16
+"""A key of so many characters is no ordinary word. Local servers are often given one ("secret"),
+which an answer may hold as well."""
 _SHORTEST = 6
 
 
@@ -35,12 +41,17 @@ def load_env() -> None:
             os.environ[variable] = value.strip()
 
 
-def scrub(text: str) -> str:
-    """`text` with the value of every known key replaced by the variable's name."""
+def scrub(text: str, shortest: int = _SHORTEST) -> str:
+    """`text` with the value of every known key replaced by the variable's name.
+
+    Args:
+        text: an error or a line of a log; with `NO_WORD` one that holds answers.
+        shortest: keys with fewer characters are left.
+    """
     for variable in SECRET_VARIABLES:
         value = os.environ.get(variable, "")
         for written in (value, value.strip()):
-            if len(written.strip()) >= _SHORTEST:
+            if len(written.strip()) >= shortest:
                 text = text.replace(written, f"[{variable}]")
     return text
 

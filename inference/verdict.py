@@ -9,7 +9,7 @@ from dataclasses import replace
 from inference.providers.base import Reply, one_line
 from inference.request import Request
 from inference.result import Citation, Failure, Result, Usage
-from inference.secrets import scrub
+from inference.secrets import NO_WORD, scrub
 from inference.store import Store
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,8 @@ def judge(request: Request, reply: Reply, usage: Usage) -> Result:
 
 
 def _clean(text: str) -> str:
-    return whole(scrub(text))
+    """A model's text as it is kept: without keys, but not without words that are keys too."""
+    return whole(scrub(text, NO_WORD))
 
 
 def misfit(request: Request, text: str) -> str | None:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from inference.secrets import scrub
+from inference.secrets import NO_WORD, scrub
 from reporting.report.assemble import Report
 from reporting.report.sections import about, tabs
 from reporting.report.transcripts import INDEX, Transcript, allot, pack, packed_chunks, sample
@@ -107,7 +107,7 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
     """Each field as its distinct values and, for each row, the place among them."""
     columns = []
     for at in range(len(INDEX)):
-        values = [scrub(row[at]) for row in rows]
+        values = [scrub(row[at], NO_WORD) for row in rows]
         distinct = list(dict.fromkeys(values))
         place = {value: number for number, value in enumerate(distinct)}
         columns.append({"values": distinct, "rows": [place[value] for value in values]})
@@ -117,7 +117,7 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
 def _data(name: str, content: Any) -> str:
     """A JSON data block that no text in it can close."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    safe = scrub(text).replace("<", "\\u003c").replace("\u2028", "\\u2028")
+    safe = scrub(text, NO_WORD).replace("<", "\\u003c").replace("\u2028", "\\u2028")
     return f'<script type="application/json" id="{name}">{safe}</script>\n'
 
 
