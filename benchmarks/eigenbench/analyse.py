@@ -171,7 +171,7 @@ def _companions(headline: Estimate, refitter: Refitter, models: Sequence[str]) -
     return Companions(
         uniform_judges=elo(uniform_judges(headline.matrix)),
         without_self=elo(selfless.trust),
-        leave_one_out=leave_one_judge_out(headline, refitter),
+        leave_one_out=leave_one_judge_out(headline, refitter, models),
     )
 
 

@@ -196,7 +196,7 @@ def _result(
     resampled: Bootstrap | None,
 ) -> RatingAnalysis:
     n = len(models)
-    silenced = np.stack([elo(without_judge(matrix, judge)) for judge in range(n)])
+    silenced = np.stack([elo(without_judge(matrix, judge, trusted.alpha)) for judge in range(n)])
     headline = elo(trusted.trust)
     summary = tables.summary_table(
         models=models,

@@ -152,10 +152,11 @@ def damping(models: Sequence[str], options: Options) -> Damp:
     return lambda matrix: (1 - options.alpha) * matrix + options.alpha * start
 
 
-def leave_one_judge_out(result: Estimate, refitter: Refitter) -> np.ndarray:
+def leave_one_judge_out(result: Estimate, refitter: Refitter, models: Sequence[str]) -> np.ndarray:
     """Elo when one judge has no say, shape (N judges, N models); NaN for a judge without rows.
 
-    The model is fitted again without the judge's rows, and EigenTrust runs over the others.
+    The model is fitted again without the judge's rows, and EigenTrust, damped as the headline's,
+    runs over the others.
     """
     cells, n = result.cells, result.cells.num_models
     counts = cells.counts()
@@ -166,8 +167,9 @@ def leave_one_judge_out(result: Estimate, refitter: Refitter) -> np.ndarray:
     silenced = np.stack([np.where((cells.judge == j)[:, None], 0, counts) for j in judges], axis=2)
     refits = refitter.refit(silenced)
     matrices = criterion_matrices(refits.scores, refits.log_lambda).mean(axis=1)
+    alpha, start = result.options.alpha, pretrusted_weights(models, result.options)
     for position, judge in enumerate(judges):
-        table[judge] = elo(without_judge(matrices[position], int(judge)))
+        table[judge] = elo(without_judge(matrices[position], int(judge), alpha, start))
     return table
 
 

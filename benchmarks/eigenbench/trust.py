@@ -146,19 +146,29 @@ def without_self(matrix: np.ndarray) -> np.ndarray:
     return np.where(total > 0, kept / np.where(total > 0, total, 1), off / (n - 1))
 
 
-def without_judge(matrix: np.ndarray, judge: int) -> np.ndarray:
+def without_judge(
+    matrix: np.ndarray, judge: int, alpha: float = 0.0, pretrusted: np.ndarray | None = None
+) -> np.ndarray:
     """Trust (..., N) when `judge` has no say but is still judged.
 
     The other judges weigh what they trust each other (their rows restricted to themselves and
-    normalised); every model's trust, the silenced judge's too, is their weighted vote.
+    normalised); every model's trust, the silenced judge's too, is their weighted vote. Both are
+    damped as in `eigentrust`, so that nothing moves but for the judge's own say: the weights
+    towards the pre-trusted among the others (all of them, where only the judge was), the vote
+    towards all pre-trusted models.
     """
     others = np.delete(np.arange(matrix.shape[-1]), judge)
+    start = np.ones(matrix.shape[-1]) if pretrusted is None else pretrusted
     rows = matrix[..., others, :]
-    among = rows[..., others]
-    total = among.sum(axis=-1, keepdims=True)
-    among = np.where(total > 0, among / np.where(total > 0, total, 1), 1 / len(others))
-    weights = stationary(among)
-    return np.einsum("...i,...ij->...j", weights, rows)
+    weights = stationary((1 - alpha) * _shares(rows[..., others]) + alpha * _shares(start[others]))
+    vote = np.einsum("...i,...ij->...j", weights, rows)
+    return (1 - alpha) * vote + alpha * _shares(start)
+
+
+def _shares(weights: np.ndarray) -> np.ndarray:
+    """Rows (..., n) normalised to sum 1; uniform where there is no weight at all."""
+    total = weights.sum(axis=-1, keepdims=True)
+    return np.where(total > 0, weights / np.where(total > 0, total, 1), 1 / weights.shape[-1])
 
 
 def _checked(matrix: np.ndarray, alpha: float, pretrusted: np.ndarray | None) -> np.ndarray:

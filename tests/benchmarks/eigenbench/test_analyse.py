@@ -10,7 +10,8 @@ import pytest
 
 from benchmarks.eigenbench.analyse import AnalysisError, analyse, analyse_rows
 from benchmarks.eigenbench.options import Options, OptionsError
-from benchmarks.eigenbench.simulate import draw_truth, simulate_records, simulate_rows
+from benchmarks.eigenbench.problem import Parameters
+from benchmarks.eigenbench.simulate import Truth, draw_truth, simulate_records, simulate_rows
 
 NAMES = ["ada", "bo", "cy", "di", "eve"]
 SUMMARY = [
@@ -173,6 +174,19 @@ def test_companions_show_the_debt_to_a_self_loving_judge():
     best = table.loc["ada"]
     assert best["elo"] > best["elo_uniform_judges"] > best["elo_without_self"] + 50
     assert best["elo_leave_one_out_low"] == pytest.approx(1500, abs=15)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5])
+def test_judges_of_one_taste_can_each_be_left_out(alpha):
+    """What damping does to trust is no judge's doing, also where some models are pre-trusted."""
+    tastes = Parameters(
+        np.ones((4, 1)), np.array([[1.5], [0.5], [-0.5], [-1.5]]), np.full(4, -9.0), np.zeros(4)
+    )
+    rows = simulate_rows(Truth(tastes, 1), 120, seed=1)
+    for pretrusted in ((), ("ada", "bo")):
+        options = Options(alpha=alpha, pretrusted=pretrusted, n_bootstraps=0, dims=(1,))
+        judges = analyse_rows(rows, NAMES[:4], 1, options).judges
+        assert judges["max_elo_change_without"].max() < 25
 
 
 def test_two_models_one_scenario_and_silent_judges():

@@ -40,6 +40,21 @@ def test_the_planted_order_is_found(method):
     np.testing.assert_allclose((10 ** ((result.summary["elo"] - 1500) / 400)).mean(), 1)
 
 
+@pytest.mark.parametrize("alpha", [0.0, 0.5])
+def test_judges_of_one_taste_can_each_be_left_out(alpha):
+    summary = analyse_ratings(alike_ratings(), NAMES, 1, alpha=alpha, n_bootstraps=0).summary
+    assert np.abs(summary["elo_leave_one_out_low"] - summary["elo"]).max() < 10
+    assert np.abs(summary["elo_leave_one_out_high"] - summary["elo"]).max() < 10
+
+
+def alike_ratings():
+    """Four judges who like four models alike."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(np.argwhere(np.ones((40, 4, 4, 1))), columns=RATING_COLUMNS[:4])
+    raw = 8 - 2 * table["evaluee"] + rng.normal(size=len(table))
+    return table.assign(rating=np.clip(np.round(raw), 1, 10).astype(int))
+
+
 def test_equal_models_cover_1500():
     hits = []
     for seed in range(10):

@@ -119,6 +119,27 @@ def test_without_judge_weighs_the_others_by_each_others_trust():
     assert trust.sum() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("pretrusted", [None, np.array([3.0, 1, 0, 0]), np.array([1.0, 0, 0, 0])])
+def test_without_a_judge_damping_stays(pretrusted):
+    """Where all judges say the same, it matters to nobody that one of them is silent."""
+    matrix = np.tile([0.4, 0.3, 0.2, 0.1], (4, 1))
+    damped = eigentrust(matrix, 0.5, pretrusted).trust
+    for judge in range(4):
+        np.testing.assert_allclose(without_judge(matrix, judge, 0.5, pretrusted), damped)
+
+
+def test_without_a_judge_the_pretrusted_among_the_others_weigh_more():
+    """With full damping only the pre-trusted are heard, and all models get what they were given."""
+    matrix, start = random_matrix(4), np.array([0.0, 1, 3, 0])
+    nearly = without_judge(matrix, 3, 1 - 1e-9, start)
+    np.testing.assert_allclose(nearly, [0, 0.25, 0.75, 0], atol=1e-8)
+    half = without_judge(matrix, 1, 0.5, start)
+    others = [0, 2, 3]
+    among = matrix[np.ix_(others, others)] / matrix[np.ix_(others, others)].sum(1, keepdims=True)
+    weights = stationary(0.5 * among + 0.5 * np.array([0, 1, 0]))
+    np.testing.assert_allclose(half, 0.5 * weights @ matrix[others] + 0.5 * start / 4)
+
+
 def test_a_judge_with_self_trust_only_becomes_indifferent_without_self():
     matrix = np.array([[1.0, 0, 0], [0.2, 0.4, 0.4], [0.3, 0.3, 0.4]])
     np.testing.assert_allclose(without_self(matrix)[0], [0, 0.5, 0.5])
