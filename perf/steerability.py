@@ -35,9 +35,8 @@ from benchmarks.steerability.resampling import (
     MatrixDraws,
     draw_by_personas,
     draw_means,
-    interval,
+    interval_over_personas,
     persona_weights,
-    small_sample_spread,
 )
 from benchmarks.steerability.scores import score_matrix
 
@@ -71,7 +70,7 @@ def score_with_intervals(matrix: np.ndarray) -> MatrixDraws:
         if hasattr(draws, measure.name):
             mean = float(getattr(scores, measure.name).mean())
             means = draw_means(getattr(draws, measure.name), weights)
-            interval(mean, means, measure.bounds, small_sample_spread(len(matrix)))
+            interval_over_personas(mean, means, measure.bounds, len(matrix))
     return draws
 
 

@@ -18,8 +18,8 @@ from benchmarks.steerability.resampling import (
     draw_by_statements,
     draw_means,
     interval,
+    interval_over_personas,
     persona_weights,
-    small_sample_spread,
     statement_weights,
 )
 from benchmarks.steerability.scores import score_matrix
@@ -85,7 +85,7 @@ class ConditionScores:
         by_statements = draw_means(self.statement_draws[measure.name], None, members)
         return Estimate(
             value,
-            interval(value, by_personas, measure.bounds, small_sample_spread(n), n),
+            interval_over_personas(value, by_personas, measure.bounds, n),
             interval(
                 value,
                 by_statements,

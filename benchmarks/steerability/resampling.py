@@ -22,7 +22,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.percentiles import LEVEL, all_equal, bound_when_all_equal, cut_tails
+from benchmarks.percentiles import (
+    LEVEL,
+    all_equal,
+    bound_when_all_equal,
+    cut_tails,
+    expanded_tail,
+)
 from benchmarks.steerability.arrays import Floats, Frame
 from benchmarks.steerability.scores import beaten, off_diagonal, published_place
 from benchmarks.steerability.splits import persona_rng
@@ -204,17 +210,27 @@ def draw_means(values: Draw, weights: Draw | None, members: np.ndarray | None = 
         return (weight * np.nan_to_num(values)).sum(axis=0) / weight.sum(axis=0)
 
 
-def small_sample_spread(n: int) -> float:
-    """How much wider than its draws the interval of a mean over n units must be.
+def interval_over_personas(
+    estimate: float, draws: Draw, bounds: tuple[float, float], n: int
+) -> Interval:
+    """The interval of a mean over n drawn personas, as `benchmarks.percentiles` makes it.
 
-    A bootstrap of n units has (n-1)/n of the variance and a normal instead of a t: the expanded
-    percentile interval of Hesterberg, "What Teachers Should Know About the Bootstrap", 2015.
+    Reports compare models by the same formula. NaN on both sides where there are no draws, or fewer
+    than two personas.
+
+    Args:
+        estimate: the value itself.
+        draws: (B,) its draws; NaN ones are left out.
+        bounds: the range of the measure.
+        n: how many personas the mean is over.
     """
-    if n < 2:
-        return float("nan")
-    from scipy.stats import norm, t
-
-    return float(np.sqrt(n / (n - 1)) * t.ppf(0.975, n - 1) / norm.ppf(0.975))
+    known = draws[~np.isnan(draws)].astype(float)
+    if not len(known) or np.isnan(estimate) or n < 2:
+        return Interval(np.nan, np.nan)
+    if all_equal(known):
+        return Interval(*bound_when_all_equal(estimate, bounds, n))
+    low, high = np.clip(cut_tails(known, expanded_tail(n)), *bounds)
+    return Interval(min(float(low), estimate), max(float(high), estimate))
 
 
 def interval(
@@ -235,8 +251,7 @@ def interval(
         draws: (B,) its draws; NaN ones are left out.
         bounds: the range of the measure.
         spread: factor on the distances from the estimate.
-        units: how many were resampled (personas, or statements), which decides the bound where all
-            say the same.
+        units: how many statements were resampled, which decides the bound where all say the same.
     """
     known = draws[~np.isnan(draws)].astype(float)
     if not len(known) or np.isnan(estimate) or np.isnan(spread):

@@ -14,7 +14,7 @@ from benchmarks.steerability.condition_scores import ConditionScores, measured
 from benchmarks.steerability.conditions import NO_PERSONA, UNSTEERED
 from benchmarks.steerability.measures import HEADLINE, MEASURES, chance_of
 from benchmarks.steerability.profiles import own_answers
-from benchmarks.steerability.resampling import interval, small_sample_spread
+from benchmarks.steerability.resampling import interval_over_personas
 from benchmarks.steerability.result import CONDITION
 
 Key = tuple[str, str, int]
@@ -163,7 +163,7 @@ def comparisons_table(run: Run) -> pd.DataFrame:
             difference = float(gaps[both].mean()) if n else math.nan
             draws = a.mean_draws(m.name, both) - b.mean_draws(m.name, both)
             width = m.bounds[1] - m.bounds[0]
-            low, high = interval(difference, draws, (-width, width), small_sample_spread(n), n)
+            low, high = interval_over_personas(difference, draws, (-width, width), n)
             rows.append((*first, *second, m.name, difference, low, high, n))
     return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
 

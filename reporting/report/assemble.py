@@ -17,17 +17,15 @@ from reporting.report.agreement import Agreement, Scored, agreements
 from reporting.report.comparable import Board, boards_of
 from reporting.report.differences import (
     Difference,
-    Draws,
-    Items,
     differences_of_draws,
     differences_of_items,
-    mean_draws,
 )
 from reporting.report.discovery import Found, Problem, discover, nothing_to_report
 from reporting.report.judges import FoundReport
 from reporting.report.leaderboard import Standing, leaderboard
 from reporting.report.readers import eigenbench, steerability, val_bench
-from reporting.report.values import Measure, Reading, ReportError, Run, Spent
+from reporting.report.resampling import Draws, Floats, Items, mean_draws
+from reporting.report.values import ItemScores, Measure, Reading, ReportError, Run, Spent
 
 
 class Benchmark(NamedTuple):
@@ -243,16 +241,10 @@ def _compare(
 
 def _items(board: Board, benchmark: Benchmark) -> dict[str, Items]:
     """One table a measure, items by models; empty where fewer than two models have item scores."""
-    names = iter(board.names)
-    tables: dict[str, pd.DataFrame] = {}
-    for reading in board.readings:
-        mine = [next(names) for _ in reading.entries]
-        scores = {part.model: part.table for part in reading.items}
-        for name, entry in zip(mine, reading.entries, strict=True):
-            if entry.model in scores:
-                tables[name] = scores[entry.model]
-    if not tables:
+    scores = _item_scores(board)
+    if not scores:
         return {}
+    tables = {name: part.table for name, part in scores.items()}
     index = pd.Index([])
     for table in tables.values():
         index = index.union(table.index)
@@ -265,8 +257,32 @@ def _items(board: Board, benchmark: Benchmark) -> dict[str, Items]:
         columns = [t[name].reindex(index).to_numpy(float) for t in tables.values() if name in t]
         if len(columns) == len(tables):
             limits = benchmark.measure(name).limits
-            items[name] = Items(tuple(tables), np.column_stack(columns), codes, limits)
+            redraw = _redraw(list(scores.values()), name, [str(item) for item in index])
+            items[name] = Items(tuple(tables), np.column_stack(columns), codes, limits, redraw)
     return items if benchmark.headline in items else {}
+
+
+def _item_scores(board: Board) -> dict[str, ItemScores]:
+    """Item scores by the names of a board, for the models that have any."""
+    names = iter(board.names)
+    found = {}
+    for reading in board.readings:
+        mine = [next(names) for _ in reading.entries]
+        scores = {part.model: part for part in reading.items}
+        for name, entry in zip(mine, reading.entries, strict=True):
+            if entry.model in scores:
+                found[name] = scores[entry.model]
+    return found
+
+
+def _redraw(
+    scores: Sequence[ItemScores], measure: str, ids: Sequence[str]
+) -> Callable[[Floats], Floats] | None:
+    """`Items.redraw` of one measure over these models; None where items keep their values."""
+    of_models = [part.redraw for part in scores if part.redraw is not None]
+    if not of_models:
+        return None
+    return lambda weights: np.stack([redraw(measure, ids, weights) for redraw in of_models], axis=2)
 
 
 def _scored(board: ScoredBoard) -> Scored:

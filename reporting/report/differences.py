@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -22,50 +21,19 @@ from scipy import stats
 
 from benchmarks.percentiles import bound_when_all_equal
 from benchmarks.val_bench.intervals import interval_of
+from reporting.report.resampling import (
+    N_RESAMPLES,
+    Draws,
+    Floats,
+    Items,
+    PairDraws,
+    Pairs,
+    pair_draws,
+)
 
-Floats = NDArray[np.float64]
-
-N_RESAMPLES = 2000
 CONFIDENCE = 0.95
 _EQUAL = 1e-9
-_CHUNK_CELLS = 4_000_000
 _INFINITE_UNITS = 1_000_000  # where the number of units is not known
-
-
-@dataclass(frozen=True)
-class Items:
-    """What every model got on every item of one benchmark, for one measure that is a mean.
-
-    Attributes:
-        models: M names.
-        values: (N, M), NaN where an item can't be used for a model.
-        clusters: (N,) integer labels of the resampled units: articles, personas.
-        limits: the least and the greatest value of the measure.
-    """
-
-    models: tuple[str, ...]
-    values: Floats
-    clusters: NDArray[np.int64]
-    limits: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Draws:
-    """A measure of M models, drawn jointly.
-
-    Attributes:
-        models: M names.
-        values: (M,) the estimates.
-        draws: (B, M); a row scores all models on the same resample.
-        units: how many units were resampled; 0 where it is not known.
-        limits: the least and the greatest value of the measure.
-    """
-
-    models: tuple[str, ...]
-    values: Floats
-    draws: Floats
-    units: int
-    limits: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -101,17 +69,6 @@ class Difference:
         return bool(self.low_all > 0 or self.high_all < 0)
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    """K differences before their intervals: value (K,), draws (B, K), items and units (K,)."""
-
-    pairs: list[tuple[int, int]]
-    value: Floats
-    draws: Floats
-    items: NDArray[np.int64]
-    units: NDArray[np.int64]
-
-
 class _Doubt(NamedTuple):
     """What surrounds one difference.
 
@@ -134,82 +91,26 @@ def differences_of_items(
     Two models without a common item get a difference of NaN with a note. `unit` is what a cluster
     is, for the notes.
     """
-    drawn = _draw_items(table, n_resamples, seed)
+    drawn = pair_draws(table, n_resamples, seed)
     return _finish(table.models, drawn, table.limits, unit)
 
 
 def differences_of_draws(table: Draws, unit: str = "article") -> list[Difference]:
     """Every two models from joint draws that a benchmark has made itself."""
-    pairs = list(combinations(range(len(table.models)), 2))
-    first, second = _columns(pairs)
-    k = len(pairs)
-    drawn = _Drawn(
-        pairs,
-        table.values[first] - table.values[second],
-        table.draws[:, first] - table.draws[:, second],
+    pairs = Pairs.of(len(table.models))
+    k = len(pairs.both)
+    drawn = PairDraws(
+        pairs.both,
+        table.values[pairs.first] - table.values[pairs.second],
+        table.draws[:, pairs.first] - table.draws[:, pairs.second],
         np.zeros(k, dtype=np.int64),
         np.full(k, table.units or _INFINITE_UNITS, dtype=np.int64),
     )
     return _finish(table.models, drawn, table.limits, unit)
 
 
-def mean_draws(table: Items, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Draws:
-    """Each model's mean over its own items, drawn jointly over the clusters."""
-    present = ~np.isnan(table.values)
-    sums = _by_cluster(np.where(present, table.values, 0.0), table.clusters)
-    counts = _by_cluster(present.astype(float), table.clusters)
-    blocks = []
-    for weights in _weights(len(sums), n_resamples, seed):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            blocks.append((weights @ sums) / (weights @ counts))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values = sums.sum(axis=0) / counts.sum(axis=0)
-    return Draws(table.models, values, np.concatenate(blocks), len(sums), table.limits)
-
-
-def _draw_items(table: Items, n_resamples: int, seed: int) -> _Drawn:
-    pairs = list(combinations(range(len(table.models)), 2))
-    first, second = _columns(pairs)
-    gaps = table.values[:, first] - table.values[:, second]
-    both = ~np.isnan(gaps)
-    sums = _by_cluster(np.where(both, gaps, 0.0), table.clusters)
-    counts = _by_cluster(both.astype(float), table.clusters)
-    blocks = []
-    with np.errstate(invalid="ignore", divide="ignore"):
-        for weights in _weights(len(sums), n_resamples, seed):
-            blocks.append((weights @ sums) / (weights @ counts))
-        value = sums.sum(axis=0) / counts.sum(axis=0)
-    units = (counts > 0).sum(axis=0)
-    draws = np.concatenate(blocks) if blocks else np.zeros((0, len(pairs)))
-    return _Drawn(pairs, value, draws, both.sum(axis=0), units)
-
-
-def _by_cluster(columns: Floats, clusters: NDArray[np.int64]) -> Floats:
-    _, codes = np.unique(clusters, return_inverse=True)
-    size = int(codes.max()) + 1 if len(codes) else 0
-    sums = np.zeros((size, columns.shape[1]))
-    np.add.at(sums, codes, columns)
-    return sums
-
-
-def _weights(n_clusters: int, n_resamples: int, seed: int) -> list[Floats]:
-    """How often each resample holds each cluster, in blocks of shape (b, C)."""
-    rng = np.random.default_rng(seed)
-    step = max(1, _CHUNK_CELLS // max(1, n_clusters))
-    shares = np.full(n_clusters, 1 / max(1, n_clusters))
-    return [
-        rng.multinomial(n_clusters, shares, size=min(step, n_resamples - start)).astype(float)
-        for start in range(0, n_resamples, step)
-    ]
-
-
-def _columns(pairs: list[tuple[int, int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    both = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    return both[:, 0], both[:, 1]
-
-
 def _finish(
-    models: Sequence[str], drawn: _Drawn, limits: tuple[float, float], unit: str
+    models: Sequence[str], drawn: PairDraws, limits: tuple[float, float], unit: str
 ) -> list[Difference]:
     """Intervals, intervals for all at once and p-values of drawn differences."""
     if not drawn.pairs:
@@ -226,7 +127,7 @@ def _finish(
 
 
 def _difference(
-    models: Sequence[str], drawn: _Drawn, k: int, width: float, doubt: _Doubt, unit: str
+    models: Sequence[str], drawn: PairDraws, k: int, width: float, doubt: _Doubt, unit: str
 ) -> Difference:
     i, j = drawn.pairs[k]
     value, items, units = float(drawn.value[k]), int(drawn.items[k]), int(drawn.units[k])
@@ -262,13 +163,13 @@ def _difference(
     )
 
 
-def _spread(drawn: _Drawn) -> Floats:
+def _spread(drawn: PairDraws) -> Floats:
     """Standard errors; the bootstrap's is short by sqrt(n / (n-1))."""
     short = np.sqrt(drawn.units / np.maximum(drawn.units - 1, 1))
     return np.sqrt(_mean(_centred(drawn) ** 2)) * short
 
 
-def _centred(drawn: _Drawn) -> Floats:
+def _centred(drawn: PairDraws) -> Floats:
     return drawn.draws - _mean(drawn.draws)
 
 
@@ -294,7 +195,7 @@ def _varied(spread: Floats) -> NDArray[np.bool_]:
     return (spread > _EQUAL) & np.isfinite(spread)
 
 
-def _largest(drawn: _Drawn, spread: Floats) -> Floats:
+def _largest(drawn: PairDraws, spread: Floats) -> Floats:
     """The largest |t| over the comparisons in each resample, (B,), sorted; (0,) without spread."""
     varied = _varied(spread)
     if not varied.any():
@@ -305,7 +206,7 @@ def _largest(drawn: _Drawn, spread: Floats) -> Floats:
     return np.sort(largest[np.isfinite(largest)])
 
 
-def _reach_of_all(drawn: _Drawn, spread: Floats, largest: Floats) -> Floats:
+def _reach_of_all(drawn: PairDraws, spread: Floats, largest: Floats) -> Floats:
     """How many standard errors the intervals of all comparisons together reach, (K,).
 
     The 95% quantile of the largest |t| over the comparisons, widened for few units as a single
@@ -319,7 +220,7 @@ def _reach_of_all(drawn: _Drawn, spread: Floats, largest: Floats) -> Floats:
     return np.where(_varied(spread), -stats.t.ppf(tail, np.maximum(drawn.units - 1, 1)), np.nan)
 
 
-def _p_of_largest(drawn: _Drawn, spread: Floats, largest: Floats) -> Floats:
+def _p_of_largest(drawn: PairDraws, spread: Floats, largest: Floats) -> Floats:
     """Single-step p-values (Westfall and Young, 1993), (K,): `_reach_of_all` turned round."""
     if not len(largest):
         return np.full(len(spread), np.nan)

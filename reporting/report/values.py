@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from inference.errors import PlumblineError
-from reporting.report.differences import Draws
+from reporting.report.resampling import Draws, Floats
 from reporting.report.transcripts import Transcript
 
 NAN = float("nan")
@@ -148,10 +148,16 @@ class Entry:
 @dataclass(frozen=True)
 class ItemScores:
     """What one model got on each item: a frame indexed by item id, with a `cluster` column and one
-    column a measure, NaN where the item can't be used."""
+    column a measure, NaN where the item can't be used.
+
+    `redraw` is given where a score depends on which other items there are: what the items of given
+    ids would score on a measure if each were drawn as often as the weights (b, N) say, (b, N), see
+    `resampling.Items`.
+    """
 
     model: str
     table: pd.DataFrame
+    redraw: Callable[[str, Sequence[str], Floats], Floats] | None = None
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.eigenbench.trust import elo
-from reporting.report.differences import Draws
 from reporting.report.readers.eigenbench_log import ComparisonLog
 from reporting.report.readers.eigenbench_transcripts import source
 from reporting.report.readers.files import read_csv, read_json
+from reporting.report.resampling import Draws
 from reporting.report.values import (
     Entry,
     Measure,

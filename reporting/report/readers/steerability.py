@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from benchmarks.steerability.resampling import draw_by_personas
+from benchmarks.steerability.scores import score_matrix
 from reporting.report.readers.files import read_csv, read_json
 from reporting.report.readers.steerability_transcripts import source, words_of
+from reporting.report.resampling import Floats
 from reporting.report.values import (
     Covered,
     Entry,
@@ -68,6 +74,7 @@ MEASURES = (
 HEADLINE = "sensitivity_mid_rank"
 PAIRED = ("sensitivity_mid_rank", "own_minus_others", "accuracy")
 CONDITION = ["model", "system", "n_steer"]
+NO_SCORES = "no scores.csv: no differences and no rank intervals"
 NOT_STEERED = ("unsteered", "random")
 NOT_RANKED = (*NOT_STEERED, "few_shot_reversed", "few_shot_named_reversed")
 
@@ -81,6 +88,7 @@ def read(run: Run) -> list[Reading]:
     metrics = read_json(run.folder / "metrics.json")
     results = read_csv(run.folder / "results.csv")
     summary = read_csv(run.folder / "summary.csv")
+    scores = _scores(run)
     conditions = [c for c in metrics.get("conditions") or [] if isinstance(c, dict)]
     if not conditions:
         raise UnreadableRun("metrics.json holds no conditions")
@@ -91,6 +99,7 @@ def read(run: Run) -> list[Reading]:
             continue
         mine = [c for c in conditions if (c.get("system"), c.get("n_steer")) == (system, n_steer)]
         rows = _of(results, system, n_steer)
+        matrices = {} if scores is None else _matrices(_of(scores, system, n_steer))
         readings.append(
             Reading(
                 run=run,
@@ -98,14 +107,15 @@ def read(run: Run) -> list[Reading]:
                 key=_key(run, system, n_steer),
                 label=f"{words_of(system)}, {n_steer} statements",
                 entries=tuple(_entry(run, c) for c in mine),
-                items=tuple(_items(rows, str(c["model"])) for c in mine),
+                items=tuple(item_scores(model, matrix) for model, matrix in matrices.items()),
                 frames={
                     "framework": _frameworks(_of(summary, system, n_steer)),
                     "personas": rows,
-                    "scores": _matrix(run, system, n_steer),
+                    "scores": _long(matrices),
                 },
                 # What a run cost is told once, with its first reading.
                 spent=() if readings else spent_in(run, lambda _: "answers"),
+                warnings=(NO_SCORES,) if scores is None and not readings else (),
                 transcripts=source(run, system, n_steer, rows),
             )
         )
@@ -155,10 +165,23 @@ def _covered(condition: dict[str, Any]) -> Covered | None:
     return Covered(planned, answered, None, answered, tuple(lost))
 
 
-def _items(rows: pd.DataFrame, model: str) -> ItemScores:
-    mine = rows[rows["model"] == model].set_index("persona_id")
-    table = mine[[name for name in PAIRED if name in mine]].astype(float)
-    return ItemScores(model, table.assign(cluster=table.index))
+def item_scores(model: str, matrix: pd.DataFrame) -> ItemScores:
+    """What a model got on each persona, and what it would get among other personas."""
+    scored = score_matrix(matrix.to_numpy(float), list(matrix.index))
+    table = pd.DataFrame({name: getattr(scored, name) for name in PAIRED}, index=matrix.index)
+    return ItemScores(model, table.assign(cluster=table.index), partial(_redrawn, matrix))
+
+
+def _redrawn(
+    matrix: pd.DataFrame, measure: str, personas: Sequence[str], weights: Floats
+) -> Floats:
+    """Scores (b, N) of N personas under drawn personas (b, N), as the run's own comparisons are
+    made: a rank among the others moves with which others were drawn."""
+    square = matrix.reindex(index=personas, columns=personas).to_numpy(float)
+    if measure == "accuracy":  # a persona's own, whoever the others are
+        return np.broadcast_to(np.diag(square), weights.shape)
+    drawn = draw_by_personas(square, weights.T.astype(np.float32))
+    return np.asarray(getattr(drawn, measure).T)
 
 
 def _frameworks(summary: pd.DataFrame) -> pd.DataFrame:
@@ -168,12 +191,30 @@ def _frameworks(summary: pd.DataFrame) -> pd.DataFrame:
     return table[["model", "group", "n", "value", "low", "high"]].reset_index(drop=True)
 
 
-def _matrix(run: Run, system: str, n_steer: int) -> pd.DataFrame:
-    """Long form of the accuracy matrix: model, steered, tested, accuracy; empty without a file."""
+def _scores(run: Run) -> pd.DataFrame | None:
     try:
-        scores = read_csv(run.folder / "scores.csv")
+        return read_csv(run.folder / "scores.csv")
     except UnreadableRun:
-        return pd.DataFrame(columns=["model", "steered", "tested", "accuracy"])
-    rows = _of(scores, system, n_steer).drop(columns=["system", "n_steer"])
-    long = rows.melt(["model", "steered_persona"], var_name="tested", value_name="accuracy")
-    return long.dropna().rename(columns={"steered_persona": "steered"})
+        return None
+
+
+def _matrices(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Each model's accuracies, steered personas (rows) by tested ones, both in the same order."""
+    found = {}
+    for model, rows in scores.groupby("model", sort=False):
+        matrix = rows.drop(columns=CONDITION).set_index("steered_persona")
+        found[str(model)] = matrix.loc[list(matrix.columns)]
+    return found
+
+
+def _long(matrices: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Long form of the accuracy matrices: model, steered, tested, accuracy."""
+    columns = ["model", "steered", "tested", "accuracy"]
+    tables = [
+        matrix.rename_axis("steered")
+        .reset_index()
+        .melt("steered", var_name="tested", value_name="accuracy")
+        .assign(model=model)
+        for model, matrix in matrices.items()
+    ]
+    return pd.concat(tables)[columns].dropna() if tables else pd.DataFrame(columns=columns)

@@ -10,8 +10,8 @@ from benchmarks.steerability.resampling import (
     draw_by_statements,
     draw_means,
     interval,
+    interval_over_personas,
     persona_weights,
-    small_sample_spread,
     statement_weights,
 )
 from benchmarks.steerability.scores import score_matrix
@@ -44,10 +44,14 @@ def values(correct):
     return np.array([getattr(scores, name).mean() for name in MEASURES])
 
 
-def hits(estimates, draws, truth, weights, spread):
+def hits(estimates, draws, truth, weights, spread=None):
     found = []
     for (name, bounds), value, true in zip(MEASURES.items(), estimates, truth, strict=True):
-        low, high = interval(value, draw_means(getattr(draws, name), weights), bounds, spread)
+        means = draw_means(getattr(draws, name), weights)
+        if spread is None:
+            low, high = interval_over_personas(value, means, bounds, N)
+        else:
+            low, high = interval(value, means, bounds, spread)
         found.append(low <= true <= high)
     return found
 
@@ -61,7 +65,7 @@ def test_coverage_for_other_personas(follows):
         correct = answers(abilities(rng, follows), rng)
         weights = persona_weights(N, 400, seed)
         draws = draw_by_personas(block_mean(correct, FRAME.bounds), weights)
-        found.append(hits(values(correct), draws, truth, weights, small_sample_spread(N)))
+        found.append(hits(values(correct), draws, truth, weights))
     coverage = np.mean(found, axis=0)
     assert ((coverage > 0.91) & (coverage < 0.99)).all(), coverage
 
@@ -80,7 +84,7 @@ def test_coverage_with_foils_is_for_the_full_matrix():
         estimates = [getattr(scores, name).mean() for name in MEASURES]
         weights = persona_weights(N, 400, seed)
         draws = draw_by_personas(matrix, weights)
-        found.append(hits(estimates, draws, truth, weights, small_sample_spread(N)))
+        found.append(hits(estimates, draws, truth, weights))
     coverage = np.mean(found, axis=0)
     assert (coverage > 0.91).all(), coverage  # few foils make the interval wide, never narrow
 
@@ -130,10 +134,18 @@ def test_interval_edges():
     assert 0.8 < low < 0.95 < high <= 1
     assert np.isnan(interval(np.nan, draws, (0, 1))).all()
     assert np.isnan(interval(0.5, draws[3:], (0, 1))).all()
-    assert np.isnan(small_sample_spread(1)) and small_sample_spread(12) > small_sample_spread(100)
+
+
+def test_interval_over_personas_reaches_further_where_they_are_few():
+    draws = np.random.default_rng(0).normal(0.5, 0.1, 2000).astype(np.float32)
+    few, many = (interval_over_personas(0.5, draws, (0, 1), n) for n in (12, 100))
+    assert few.low < many.low < 0.31 and 0.69 < many.high < few.high
+    assert np.isnan(interval_over_personas(0.5, draws, (0, 1), 1)).all()
+    assert np.isnan(interval_over_personas(np.nan, draws, (0, 1), 9)).all()
+    assert np.isnan(interval_over_personas(0.5, draws * np.nan, (0, 1), 9)).all()
 
 
 def test_personas_that_all_say_the_same_do_not_claim_certainty():
     """Twelve personas at 1: Clopper and Pearson's interval for 12 of 12."""
-    low, high = interval(1.0, np.ones(50, np.float32), (0, 1), small_sample_spread(12), 12)
+    low, high = interval_over_personas(1.0, np.ones(50, np.float32), (0, 1), 12)
     assert (low, high) == pytest.approx((0.025 ** (1 / 12), 1.0))

@@ -7,14 +7,9 @@ import pytest
 from scipy import stats
 
 from reporting.report.agreement import Scored, agreement, exact_p, fisher_interval
-from reporting.report.differences import (
-    Draws,
-    Items,
-    differences_of_draws,
-    differences_of_items,
-    mean_draws,
-)
+from reporting.report.differences import differences_of_draws, differences_of_items
 from reporting.report.leaderboard import leaderboard
+from reporting.report.resampling import Draws, Items, mean_draws
 
 NAMES = ("a", "b", "c", "d", "e")
 

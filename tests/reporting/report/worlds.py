@@ -218,6 +218,7 @@ def steerability_run(
     strengths: Mapping[str, float],
     name: str = "steered",
     n_personas: int = 8,
+    n_resamples: int = 200,
 ) -> Path:
     """A steerability results folder of models that follow their steering with given strengths."""
     people, statements = tables(n_personas, 10)
@@ -230,7 +231,7 @@ def steerability_run(
         ],
         ignore_index=True,
     )
-    result = analyse_steerability(answers, plan.split.personas, n_resamples=200)
+    result = analyse_steerability(answers, plan.split.personas, n_resamples=n_resamples)
     folder = root / "evaluation_results" / name / "steerability"
     write_table(pa.Table.from_pandas(answers), str(folder / "answers"), "work")
     for table_name in ("scores", "results", "summary", "comparisons", "coverage", "patterns"):
