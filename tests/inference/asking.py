@@ -58,6 +58,7 @@ def set_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     for variable in ("INFERENCE_API_KEY", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it keeps the keys of its first client
 
 
 def lane(name: str, url: str, monkeypatch: pytest.MonkeyPatch) -> ModelRef:
