@@ -1,7 +1,9 @@
-"""What tests of kills and crashes ask the machine: who runs below whom, what lies in a store."""
+"""What tests of kills and crashes ask the machine: who runs, what is stored, whether it is time."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from inference import segments
@@ -58,3 +60,11 @@ def stored_in(store: Path) -> set[str]:
     return {
         entry.key for path in store.rglob("*.seg") for entry in segments.entries(path.read_bytes())
     }
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+    """Poll until a condition holds; the time is for a slow machine, and no promise of any part."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)

@@ -13,8 +13,8 @@ import pytest
 from tests.batch.compare import rows_of
 from tests.batch.conftest import Cluster
 from tests.batch.stand_in import Job
-from tests.flows.conftest import wait_for
 from tests.model_server import ServerProcess
+from tests.processes import wait_for
 
 pytestmark = pytest.mark.slow
 

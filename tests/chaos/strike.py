@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tests.flows.conftest import Scratch
 from tests.model_server import ServerProcess
-from tests.processes import find_task, stored_in
+from tests.processes import find_task, is_alive, stored_in, wait_for
 
 PATIENCE = 120.0
 
@@ -75,7 +75,7 @@ def strike(
     if point.blow in ("launcher", "all"):
         os.kill(launcher.pid, signal.SIGKILL)
     if point.blow == "launcher":
-        time.sleep(3)  # an orphan ends within two seconds
+        wait_for(lambda: task is None or not is_alive(task))  # an orphan ends by itself
     aftermath = Aftermath(sum(server.log.asked().values()) - before, stored_in(store))
     launcher.communicate(timeout=PATIENCE * 2)
     if launcher.returncode != 0:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +70,7 @@ class Scratch:
             start_new_session=True,
         )
 
-    def run(self, entry: str, *words: str | Path, timeout: float = 180, **env: str) -> FlowRun:
+    def run(self, entry: str, *words: str | Path, timeout: float = 900, **env: str) -> FlowRun:
         """Run a flow to its end."""
         began = time.monotonic()
         process = self.start(entry, *words, **env)
@@ -104,11 +103,3 @@ def scratch(tmp_path: Path) -> Scratch:
 def shared_scratch(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
     """One folder for all tests of a module."""
     return Scratch(tmp_path_factory.mktemp("flows"))
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Poll until a condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)

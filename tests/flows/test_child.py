@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.flows.conftest import ROOT, wait_for
-from tests.processes import is_alive
+from tests.flows.conftest import ROOT
+from tests.processes import is_alive, wait_for
 
 TASK = """
 import os, subprocess, sys, time
@@ -30,7 +30,7 @@ def test_the_launcher_ends_when_its_task_is_gone(tmp_path: Path) -> None:
     assert subprocess.run(words, cwd=ROOT, timeout=30).returncode == 9
     wait_for(lambda: bool(file.read_text()))
     pid = int(file.read_text())
-    wait_for(lambda: not is_alive(pid), seconds=15)
+    wait_for(lambda: not is_alive(pid), seconds=50)
 
 
 def test_its_exit_status_is_the_launchers() -> None:

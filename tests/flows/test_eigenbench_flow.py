@@ -17,9 +17,9 @@ import pytest
 import yaml
 
 from benchmarks.eigenbench.trust import eigentrust, elo, trust_matrix
-from tests.flows.conftest import FlowRun, Scratch, wait_for
+from tests.flows.conftest import FlowRun, Scratch
 from tests.model_server import ModelServer, ServerProcess
-from tests.processes import children_of, stored_in
+from tests.processes import children_of, stored_in, wait_for
 from tests.simulated_reply import reply
 
 FLOW = "eigenbench_flow.py"
@@ -169,7 +169,7 @@ def test_kill_9_in_a_shard_then_resume_asks_nothing_stored(scratch: Scratch) -> 
     with ServerProcess(reply="tests.simulated_reply:reply", latency=0.2) as server:
         url = ("--inference_url", server.openai_url)
         launcher = scratch.start(FLOW, "run", *words, *url, "--num_shards", "2")
-        wait_for(lambda: server.stats()["requests"] > 90, seconds=120)
+        wait_for(lambda: server.stats()["requests"] > 90)
         for child in [*children_of(launcher.pid), launcher.pid]:
             os.kill(child, signal.SIGKILL)
         launcher.communicate()

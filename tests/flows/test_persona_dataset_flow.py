@@ -12,9 +12,9 @@ import pytest
 
 from benchmarks.steerability.data import check_data
 from flows.persona_tables import read_persona_tables
-from tests.flows.conftest import Scratch, wait_for
+from tests.flows.conftest import Scratch
 from tests.model_server import ServerProcess
-from tests.processes import stored_in, task_of
+from tests.processes import stored_in, task_of, wait_for
 
 FLOW = "persona_dataset_flow.py"
 HUMOURS = """
@@ -39,8 +39,8 @@ def test_killed_in_the_second_round_then_resumed(scratch: Scratch) -> None:
             *("--surplus", "1.0"),
         )
         launcher = scratch.start(FLOW, *words, "--output_path", "./broken")
-        wait_for(lambda: any("embeddings" in e.path for e in server.log.entries), seconds=90)
-        wait_for(lambda: last_is_writing(server), seconds=90)
+        wait_for(lambda: any("embeddings" in e.path for e in server.log.entries))
+        wait_for(lambda: last_is_writing(server))
         os.kill(task_of(launcher.pid, "ask_round"), signal.SIGKILL)
         os.kill(launcher.pid, signal.SIGKILL)
         launcher.communicate()

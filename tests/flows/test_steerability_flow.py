@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from tables.places import read_table
-from tests.flows.conftest import FlowRun, Scratch, wait_for
+from tests.flows.conftest import FlowRun, Scratch
 from tests.model_server import ModelServer, ServerProcess
-from tests.processes import stored_in, task_of
+from tests.processes import stored_in, task_of, wait_for
 
 FLOW = "steerability_flow.py"
 PERSONAS = Path(__file__).parents[2] / "data/personas"
@@ -126,7 +126,7 @@ def test_kill_9_then_resume_asks_nothing_again(scratch: Scratch) -> None:
             *("--foils", "3", "--n_resamples", "100"),
         )
         launcher = scratch.start(FLOW, *words, "--results_dir", "./broken")
-        wait_for(lambda: server.stats()["requests"] > 25, seconds=90)
+        wait_for(lambda: server.stats()["requests"] > 25)
         os.kill(task_of(launcher.pid), signal.SIGKILL)
         os.kill(launcher.pid, signal.SIGKILL)
         launcher.communicate()

@@ -20,6 +20,7 @@ from inference.store import open_store
 from inference.usage import Price, PriceList
 from tests.inference.asking import PLANTED, VERDICT, ask_all, endpoint, journal, lane, question
 from tests.model_server import ModelServer, Rule
+from tests.processes import wait_for
 
 WIDE = AskOptions(batch_size=32, timeout=5)
 
@@ -162,7 +163,7 @@ def test_a_bad_key_ends_requests_that_rest_between_tries(
     requests = [question(model, "question 0"), question(model, "last")]
     begun = time.monotonic()
     results = ask_all(requests, tmp_path, AskOptions(batch_size=1, timeout=5))
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 300, "not the 600 seconds that the server asked for"
     assert {r.failure for r in results} == {Failure.AUTH}
 
 
@@ -337,15 +338,16 @@ def test_a_slow_consumer_causes_no_timeouts(server: ModelServer, tmp_path: Path)
 
 
 class _SlowToClose:
-    """A store whose last upload takes a while."""
+    """A store whose last upload takes a while; counts what had been sent when that began."""
 
-    def __init__(self, root: Path) -> None:
-        self.inner = open_store(str(root))
+    def __init__(self, root: Path, server: ModelServer) -> None:
+        self.inner, self.server, self.sent = open_store(str(root)), server, 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
     async def close(self) -> None:
+        self.sent = len(self.server.log.entries)
         await asyncio.sleep(1.5)
         await self.inner.close()
 
@@ -356,12 +358,12 @@ def test_what_rests_between_tries_is_not_sent_while_the_store_closes(
     server.configure(rules=(Rule("500", contains="bad"),))
     model = endpoint(server)
     requests = [question(model, "good"), *(question(model, f"bad {n}") for n in range(20))]
-    running = ask(requests, _SlowToClose(tmp_path), WIDE)
+    store = _SlowToClose(tmp_path, server)
+    running = ask(requests, store, WIDE)
     next(running)
-    time.sleep(0.1)
-    sent = len(server.log.entries)
+    wait_for(lambda: server.log.outcomes()["500"] >= 20)
     running.close()
-    assert len(server.log.entries) == sent and not caplog.records
+    assert len(server.log.entries) == store.sent > 20 and not caplog.records
 
 
 def test_half_a_character_in_an_answer_becomes_a_whole_one(

@@ -29,6 +29,7 @@ from tests.inference.asking import (
     send,
 )
 from tests.model_server import ModelServer
+from tests.processes import wait_for
 
 EXPECTED = {
     "400": "bad_request",
@@ -322,7 +323,7 @@ def test_bedrock_threads_do_not_keep_a_stopped_run_alive(
 
         provider = open_provider(model, ProviderOptions(4, timeout=5))
         task = asyncio.create_task(provider.send(question(model)))
-        await asyncio.sleep(0.3)
+        await asyncio.to_thread(wait_for, lambda: server.log.entries)
         threads = [t for t in threading.enumerate() if t.name.startswith("bedrock")]
         task.cancel()
         await provider.close()

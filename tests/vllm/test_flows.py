@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from tables.places import read_table
-from tests.flows.conftest import Scratch, wait_for
+from tests.flows.conftest import Scratch
+from tests.processes import wait_for
 from tests.vllm.conftest import OPTIONS, Tiny
 from tests.vllm.test_survival import stored_keys
 

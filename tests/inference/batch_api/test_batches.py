@@ -9,8 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from inference.providers.base import Reply, RequestFailed
 from inference.store import open_store
 from inference.usage import Price, PriceList
 from tests.model_server import ModelServer, ServerProcess
+from tests.processes import wait_for
 
 ROOT = Path(__file__).parents[3]
 IDS = {"openai": "gpt-4.1-nano", "anthropic": "claude-haiku-4-5"}
@@ -93,6 +93,18 @@ def batched(
 def submits(server: ModelServer | ServerProcess, provider: str) -> int:
     path = SUBMITS[provider]
     return sum(e.method == "POST" and e.path == path for e in server.log.entries)
+
+
+def made(server: ModelServer, provider: str) -> bool:
+    """Whether the provider has made a batch and answered."""
+    path = SUBMITS[provider]
+    return any((e.method, e.path, e.status) == ("POST", path, 200) for e in server.log.entries)
+
+
+def looked_at(server: ModelServer, provider: str) -> bool:
+    """Whether someone has asked how a batch is doing."""
+    path = f"{SUBMITS[provider]}/"
+    return any(e.method == "GET" and e.path.startswith(path) for e in server.log.entries)
 
 
 def lines(server: ModelServer | ServerProcess) -> list[str]:
@@ -341,7 +353,7 @@ def test_a_batch_whose_id_was_lost_is_found_again(
     """As if the process had been killed after the provider made the batch."""
     server.configure(batch_delay=None)
     wanted = requests(provider, 6)
-    killed_at(tmp_path, provider, server, lambda: submits(server, provider) == 1)
+    killed_at(tmp_path, provider, server, lambda: made(server, provider))
     for note in tmp_path.rglob("*.id.json"):
         note.unlink()
     server.configure(batch_delay=0.0)
@@ -362,7 +374,7 @@ def killed_at(
     place: Path,
     provider: str,
     server: ModelServer,
-    condition: object,
+    condition: Callable[[], object],
     number: int = signal.SIGKILL,
 ) -> int:
     """Ask in a process of its own; send it a signal once the condition holds."""
@@ -372,11 +384,8 @@ def killed_at(
         env={**os.environ, **addresses(server), "PYTHONPATH": str(ROOT)},
         stderr=subprocess.DEVNULL,
     )
-    end = time.monotonic() + 60
-    while not condition():  # type: ignore[operator]
-        assert process.poll() is None and time.monotonic() < end
-        time.sleep(0.02)
-    time.sleep(0.3)
+    wait_for(lambda: condition() or process.poll() is not None)
+    assert process.poll() is None
     process.send_signal(number)
     return process.wait(60)
 
@@ -398,7 +407,7 @@ def test_ctrl_c_cancels_and_the_next_run_takes_what_was_done(
     provider: str, server: ModelServer, tmp_path: Path
 ) -> None:
     server.configure(batch_delay=None)
-    killed_at(tmp_path, provider, server, lambda: list(tmp_path.rglob("*.id.json")), signal.SIGINT)
+    killed_at(tmp_path, provider, server, lambda: looked_at(server, provider), signal.SIGINT)
     cancels = [e for e in server.log.entries if e.path.endswith("/cancel")]
     assert len(cancels) == 1 and cancels[0].status == 200
     server.configure(batch_delay=0.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import time
 from pathlib import Path
 
 import pytest
@@ -120,7 +119,9 @@ def test_a_place_without_a_store_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_million_answers_open_in_seconds(tmp_path: Path) -> None:
+def test_a_million_answers_open_from_their_indexes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "simulated-a"
     folder.mkdir()
     record = {"model": "m", "content": "x" * 200, "usage": [1, 2, 0, 0], "finish": "stop"}
@@ -130,9 +131,8 @@ def test_a_million_answers_open_in_seconds(tmp_path: Path) -> None:
         (folder / f"{number}.seg").write_bytes(whole)
         index = segment_index.encode(segment_index.scan(whole), len(whole))
         (folder / f"{number}.idx").write_bytes(index)
-    began = time.monotonic()
+    monkeypatch.setattr(segment_index, "scan", lambda segment: pytest.fail("a segment is read"))
     store = open_store(str(tmp_path))
     assert store.get(MODEL, key(999_999)) is not None
     assert store.get(MODEL, key(1_000_000)) is None
-    assert time.monotonic() - began < 5
     asyncio.run(store.close())
