@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MARK = ".writing-"
+_OLD = "-old"
 _TRIES = 5
 
 
@@ -42,23 +43,33 @@ def staged_beside(target: Path) -> Iterator[Path]:
 
 
 def put_in_place(folder: Path, target: Path) -> None:
-    """Rename a folder to `target`; what stood there, and came there meanwhile, goes.
+    """Rename a folder to `target`; what stood there, and came there meanwhile, goes after that.
 
     Raises:
-        OSError: it can't be renamed.
+        OSError: it can't be renamed; what stood there stands there again.
     """
     target = target.absolute()
-    old = folder.with_name(f"{folder.name}-old")
+    old = folder.with_name(f"{folder.name}{_OLD}")
     for left in reversed(range(_TRIES)):
         with suppress(FileNotFoundError):
             target.rename(old)
-        shutil.rmtree(old, ignore_errors=True)
         try:
             folder.rename(target)
-            return
         except OSError as error:
+            _put_back(old, target)
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or not left:
                 raise
+        else:
+            shutil.rmtree(old, ignore_errors=True)
+            return
+
+
+def _put_back(old: Path, target: Path) -> None:
+    """Let what was moved aside stand at `target` again; where something newer does, it goes."""
+    with suppress(OSError):
+        old.rename(target)
+    if target.exists():
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _locked(folder: Path) -> int | None:
@@ -76,11 +87,17 @@ def _locked(folder: Path) -> int | None:
 
 
 def _sweep(target: Path) -> None:
-    """Take away what killed writers of `target` left: what nobody holds."""
+    """Take away what killed writers of `target` left: what nobody holds.
+
+    What one of them had moved aside, and put nothing in the place of, stands there again.
+    """
     target = target.absolute()
     start = f".{target.name}{MARK}"
     for path in target.parent.iterdir():
         if path.name.startswith(start):
+            if path.name.endswith(_OLD):
+                _put_back(path, target)
+                continue
             lock = _locked(path)
             if lock is not None:
                 shutil.rmtree(path, ignore_errors=True)

@@ -76,3 +76,33 @@ def test_a_target_that_comes_back_meanwhile_is_replaced(
         put_in_place(folder, target)
     assert (target / "rows").read_text() == "ours"
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_what_stood_there_stays_where_the_new_one_cannot_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "data"
+    write(target, "old")
+    rename = Path.rename
+
+    def refused(self: Path, to: Path) -> Path:
+        if (self / "rows").read_text() == "new":
+            raise PermissionError(13, "Permission denied")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with staged_beside(target) as folder:
+        write(folder, "new")
+        with pytest.raises(PermissionError):
+            put_in_place(folder, target)
+    assert (target / "rows").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_what_a_killed_writer_had_moved_aside_stands_again(tmp_path: Path) -> None:
+    target = tmp_path / "data"
+    write(tmp_path / f".data{staging.MARK}dead", "new")
+    write(tmp_path / f".data{staging.MARK}dead-old", "old")
+    with staged_beside(target):
+        assert (target / "rows").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
