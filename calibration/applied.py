@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from calibration.asked import Asked, sampling_words
 from calibration.corrected import CorrectedEstimate, CorrectedMeasures
 from calibration.errors import CalibrationError
 from calibration.report import JudgeReport
@@ -44,38 +45,50 @@ class Applied:
         return (found.pac, found.ref, found.ref1, found.ref2, found.ninf)
 
 
-def fitting(
-    report: JudgeReport, judge_id: str, manner: str, rubric: str | None = None
-) -> JudgeReport:
+def fitting(report: JudgeReport, asked: Asked) -> JudgeReport:
     """The report in a dataset's manner, where it is about that dataset's judge.
 
     Args:
         report: The judge report.
-        judge_id: The dataset's judge; a dataset that names none is taken at its user's word.
-        manner: How it was judged (see `manners.manner_of`).
-        rubric: Hash of the rubric that was used; None where it is not known.
+        asked: How the dataset was asked for. One that names no judge is taken at its user's word,
+            and what is not known of it or of the report is not compared.
 
     Raises:
-        CalibrationError: another judge, another manner, another rubric, or no known answers.
+        CalibrationError: another judge, another rubric, another sampling, another manner, or no
+            known answers.
     """
-    if judge_id not in (report.judge_id, UNNAMED):
+    if asked.judge_id not in (report.judge_id, UNNAMED):
         raise CalibrationError(
             f"The judge report is about {report.judge_id!r}, the dataset was judged by "
-            f"{judge_id!r}: give the report of that judge."
+            f"{asked.judge_id!r}: give the report of that judge."
         )
     calibrated = report.notes.get("rubric")
-    if rubric and calibrated and rubric != calibrated:
+    if asked.rubric and calibrated and asked.rubric != calibrated:
         raise CalibrationError(
             f"The judge {report.judge_id!r} was calibrated with another rubric: calibrate it with "
             "this --judge_prompt_path."
         )
-    found = report.in_manner(manner)
+    _check_sampling(report, asked)
+    found = report.in_manner(asked.manner)
     if found.known_answers is None:
         raise CalibrationError(
             f"The report of {report.judge_id!r} has no known answers to correct with: run "
             "calibration_flow again."
         )
     return found
+
+
+def _check_sampling(report: JudgeReport, asked: Asked) -> None:
+    noted = report.notes.get("sampling")
+    if not noted or asked.sampling is None:
+        return
+    calibrated, ours = noted.split(", "), sampling_words(asked.sampling).split(", ")
+    of_old = not any(word.startswith("max_tokens") for word in calibrated)
+    if calibrated != (ours[: len(calibrated)] if of_old else ours):
+        raise CalibrationError(
+            f"The judge {report.judge_id!r} was calibrated with {noted}, the verdicts are asked "
+            f"with {', '.join(ours)}: ask with the same, or calibrate it so."
+        )
 
 
 def apply(report: JudgeReport, pairs: pd.DataFrame) -> Applied:

@@ -57,6 +57,15 @@ def judged_order(manner: str) -> str:
     return next(order for order, name in _OF_ORDER.items() if name == manner)
 
 
+def orders_of(judged: pa.Table) -> list[str]:
+    """In which orders a judged dataset was asked.
+
+    Raises:
+        CalibrationError: as `manner_of`.
+    """
+    return judged_order(manner_of(judged)).split("+")
+
+
 def in_manner(judged: pa.Table, manner: str) -> pa.Table:
     """The dataset as if it had been judged in one manner only.
 

@@ -10,13 +10,13 @@ import pandas as pd
 import pyarrow as pa
 
 from benchmarks.gaps import Filled
+from calibration.asked import sampling_words
 from calibration.assemble import Panel, Readings, jury_of
 from calibration.criteria import criterion_orders
 from calibration.jury_dataset import jury_dataset
 from calibration.labelling import labelling_sheet
 from calibration.manners import MANNERS, ONE, OUTSIDE, verdicts
 from flows.calibration_plan import Plan, Shard
-from flows.judge_report import sampling_words
 from flows.manifest import hash_of, model_entry
 from inference.result import Result
 from tables.places import read_table, write_table
@@ -60,7 +60,12 @@ def save_judged(plan: Plan, parts: Parts, manifest: dict[str, Any]) -> list[list
     """Join each judge's shards and write its judged datasets; returns each judge's repeats."""
     repeats = []
     for number, judge in enumerate(plan.judges):
-        note = {**manifest, "judge": model_entry(judge.model, judge.sampling)}
+        note = {
+            **manifest,
+            "judge": model_entry(judge.model, judge.sampling),
+            "judge_orders": list(judge.orders),
+            "judge_prompt_hash": hash_of(judge.template),
+        }
         for target in range(len(plan.targets)):
             mine = [parts[s] for s in sorted(parts) if (s.judge, s.target) == (number, target)]
             with Spill() as spill:

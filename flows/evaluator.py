@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from metaflow import card, step
@@ -12,7 +13,7 @@ from flows.base import told_plainly
 from flows.evaluator_start import PROMPT_COLUMNS, EvaluatorStart
 from flows.manifest import fingerprint, hash_of, manifest, model_entry, usage_entry
 from flows.remote import shown
-from tables.places import read_table, write_table
+from tables.places import manifest_of, read_table, write_table
 from tables.rows import Rows
 
 HEADLINES = ("pac", "ref", "ref1", "ref2", "ninf", "ninf1", "ninf2")
@@ -173,10 +174,8 @@ class EvaluatorFlow(EvaluatorStart):
 
     def judge_entry(self, judged: Any) -> dict[str, Any]:
         """The judge of these verdicts: ours, or the one named in an existing judged dataset."""
-        from benchmarks.val_bench.judging import judge_of
-
         if self.eval_output_ds_path:
-            return {"judge": {"id": judge_of(judged)}}
+            return judge_noted(judged, manifest_of(self.eval_output_ds_path))
         return {
             "judge": model_entry(self.judge.model, self.judge.sampling),
             "judge_orders": list(self.judge.orders),
@@ -205,6 +204,21 @@ class EvaluatorFlow(EvaluatorStart):
             seeds={"bootstrap": 0},
             usage=self.usage,
         )
+
+
+def judge_noted(judged: Any, note: dict[str, Any]) -> dict[str, Any]:
+    """The judge of an existing judged dataset, by its rows and its manifest; what neither tells is
+    left out, and so are the orders where they differ from row to row."""
+    from benchmarks.val_bench.judging import judge_of
+    from calibration.errors import CalibrationError
+    from calibration.manners import orders_of
+
+    entry: dict[str, Any] = {"judge": {**(note.get("judge") or {}), "id": judge_of(judged)}}
+    with suppress(CalibrationError):
+        entry["judge_orders"] = orders_of(judged)
+    if note.get("judge_prompt_hash"):
+        entry["judge_prompt_hash"] = note["judge_prompt_hash"]
+    return entry
 
 
 CARRIED = [

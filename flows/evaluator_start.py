@@ -23,6 +23,7 @@ from tables.rows import Rows, slices
 
 if TYPE_CHECKING:
     from benchmarks.val_bench.judging import Judge
+    from calibration.asked import Asked
 
 PROMPT_COLUMNS = (
     "issue_description",
@@ -31,9 +32,6 @@ PROMPT_COLUMNS = (
     "for_response",
     "against_response",
 )
-
-
-_SLOTS = frozenset(Sampling.__slots__)
 
 
 class EvaluatorStart(PlanningFlow):
@@ -183,26 +181,21 @@ class EvaluatorStart(PlanningFlow):
         """
         if not self.judge_report:
             return None
-        from benchmarks.val_bench.judging import judge_of
         from calibration.applied import fitting
-        from calibration.manners import manner_of, manner_of_orders
-        from flows.judge_report import check_sampling, read_report
+        from flows.judge_report import read_report
 
-        report = read_report(self.judge_report)
+        return fitting(read_report(self.judge_report), self.asked(responses))
+
+    def asked(self, responses: Any) -> Asked:
+        """How the verdicts are asked for; or were, where a judged dataset is measured again."""
+        from calibration.asked import Asked, asked_of
+        from calibration.manners import manner_of_orders
+
         if self.eval_output_ds_path:
-            fit = fitting(report, judge_of(responses), manner_of(responses))
-            check_sampling(report, self.sampling_of_judged())
-            return fit
-        manner, rubric = manner_of_orders(self.judge.orders), hash_of(self.judge.template)
-        fit = fitting(report, self.judge.model.label, manner, rubric)
-        check_sampling(report, self.judge.sampling)
-        return fit
-
-    def sampling_of_judged(self) -> Sampling | None:
-        """How the judge of an existing judged dataset was asked; None where nothing tells."""
-        judge = manifest_of(self.eval_output_ds_path).get("judge") or {}
-        known = {name: v for name, v in (judge.get("sampling") or {}).items() if name in _SLOTS}
-        return Sampling(**known) if known else None
+            return asked_of(responses, manifest_of(self.eval_output_ds_path))
+        judge = self.judge
+        manner, rubric = manner_of_orders(judge.orders), hash_of(judge.template)
+        return Asked(judge.model.label, manner, rubric, judge.sampling)
 
     def work(self) -> str:
         """A name for this work: the same judge on the same responses in the same way."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from benchmarks.val_bench.pairs import ValBenchError
 from calibration.applied import apply, fitting
 from calibration.errors import CalibrationError
-from calibration.manners import manner_of_orders
 from calibration.report import JudgeReport
 from reporting.report.readers.val_bench import PAIRS
 from reporting.report.values import Reading, Run, UnreadableRun, Value, number
@@ -56,17 +55,16 @@ def corrected(reading: Reading, reports: dict[str, FoundReport]) -> Reading:
     """A VAL-Bench reading with PAC corrected by its judge's report.
 
     One that its own evaluation corrected stays as it is; where a report does not fit (another
-    rubric, another order of the sides), the reading says so in a warning.
+    rubric, another sampling, another order of the sides), the reading says so in a warning.
     """
     entry = reading.entries[0]
     found = reports.get(reading.judges[0])
     if found is None or entry.values["pac_corrected"].known or PAIRS not in reading.frames:
         return reading
-    manifest = reading.run.manifest
     try:
-        manner = manner_of_orders(manifest.get("judge_orders") or ["forward"])
-        rubric = manifest.get("judge_prompt_hash")
-        report = fitting(found.report, reading.judges[0], manner, rubric)
+        if reading.asked is None:
+            raise CalibrationError("its pairs were not all judged in one manner")
+        report = fitting(found.report, reading.asked)
         pac = apply(report, reading.frames[PAIRS]).corrected.pac.corrected
     except (CalibrationError, ValBenchError, KeyError) as error:
         return replace(reading, warnings=(*reading.warnings, f"PAC is not corrected: {error}"))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from calibration.asked import Asked
 from inference.errors import PlumblineError
 from reporting.report.resampling import Draws, Floats
 from reporting.report.transcripts import Transcript
@@ -179,6 +180,8 @@ class Reading:
         notes: sentences that belong beside the scores.
         transcripts: the number of items that can be opened, and a function that reads given ones.
         shown: what the benchmark's own tab calls a model, where that is not its id.
+        asked: how a judge report's verdicts must have been asked for to correct these; None where
+            that differs from row to row, or the rows are not at hand.
     """
 
     run: Run
@@ -195,6 +198,7 @@ class Reading:
     notes: tuple[str, ...] = ()
     transcripts: TranscriptSource | None = None
     shown: Mapping[str, str] = field(default_factory=dict)
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True)

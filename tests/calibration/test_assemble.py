@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from calibration.applied import apply, fitting
+from calibration.asked import Asked
 from calibration.assemble import Panel, judge_reports
 from calibration.errors import CalibrationError, LabelsError
 from calibration.manners import BOTH, ONE, OTHER, verdicts
@@ -145,16 +146,16 @@ def test_trust_is_correlated_with_accuracy_of_this_run_and_of_earlier_ones() -> 
 
 def test_a_report_fits_one_judge_one_manner_one_rubric() -> None:
     report = report_on("sim/judge")
-    assert fitting(report, "sim/judge", BOTH).manner == BOTH
-    assert fitting(report, "unnamed judge", ONE) == report
+    assert fitting(report, Asked("sim/judge", BOTH)).manner == BOTH
+    assert fitting(report, Asked("unnamed judge", ONE)) == report
     with pytest.raises(CalibrationError, match="about 'sim/judge', the dataset was judged by 'x'"):
-        fitting(report, "x", ONE)
+        fitting(report, Asked("x", ONE))
     report.notes["rubric"] = "a"
     with pytest.raises(CalibrationError, match="another rubric"):
-        fitting(report, "sim/judge", ONE, "b")
+        fitting(report, Asked("sim/judge", ONE, "b"))
     bare = JudgeReport("sim/judge", known_answers=report.known_answers)
     with pytest.raises(CalibrationError, match="calibrate the judge in the same manner"):
-        fitting(bare, "sim/judge", BOTH)
+        fitting(bare, Asked("sim/judge", BOTH))
 
 
 def test_equal_pairs_keep_their_doubt() -> None:

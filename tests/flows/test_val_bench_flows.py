@@ -133,6 +133,12 @@ def test_reanalysis_asks_nothing_and_agrees(done: Scratch, server: ModelServer) 
     assert len(server.log.entries) == asked
     first = done.folder / "evaluation_results/gpt-4-1-nano-gemma-3-27b-it/metrics.json"
     assert (done.folder / "again/metrics.json").read_text() == first.read_text()
+    noted, again = (
+        json.loads((folder / "manifest.json").read_text())
+        for folder in (first.parent, done.folder / "again")
+    )
+    for name in ("judge", "judge_orders", "judge_prompt_hash"):
+        assert again[name] == noted[name]
 
 
 @pytest.mark.slow

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -22,6 +24,9 @@ from reporting.report.values import (
     spent_in,
     value_of,
 )
+
+if TYPE_CHECKING:
+    from calibration.asked import Asked
 
 PERCENT = (0.0, 100.0)
 MEASURES = (
@@ -85,7 +90,7 @@ def read(run: Run) -> list[Reading]:
     values = {measure.name: value_of(estimates.get(measure.name)) for measure in MEASURES}
     corrected = ((metrics.get("judge_report") or {}).get("corrected") or {}).get("pac")
     values["pac_corrected"] = value_of(corrected)
-    judged, warning = _judged(run)
+    judged, beside, warning = _judged(run)
     warnings = [warning] if warning else []
     pairs = None if judged is None else _pairs(judged)
     judge = str((manifest.get("judge") or {}).get("id") or "unnamed judge")
@@ -104,25 +109,39 @@ def read(run: Run) -> list[Reading]:
             spent=(*spent_in(run, lambda _: "judge"), *_spent_on_responses(run, note)),
             warnings=tuple(warnings),
             transcripts=None if pairs is None else source(run, model, judge, judged, pairs),
+            asked=_asked(judged, judge, manifest, beside),
         )
     ]
 
 
-def _judged(run: Run) -> tuple[Any, str]:
-    """The judged dataset, or None with the reason; remote ones are read where they are."""
-    from tables.places import is_folder, read_table
+def _judged(run: Run) -> tuple[Any, dict[str, Any], str]:
+    """The judged dataset and its manifest, or None with the reason; remote ones are read where they
+    are."""
+    from tables.places import is_folder, manifest_of, read_table
 
     place = str((run.manifest.get("dataset") or {}).get("judged") or "")
     if not place:
-        return None, "the manifest names no judged dataset: no comparison by pair, no transcripts"
+        lost = "no comparison by pair, no transcripts"
+        return None, {}, f"the manifest names no judged dataset: {lost}"
     path = located(run, place)
     if path is None and is_folder(place):
         lost = "no comparison by pair, no transcripts"
-        return None, f"its judged dataset {place} is not there: {lost}"
+        return None, {}, f"its judged dataset {place} is not there: {lost}"
     try:
-        return read_table(str(path or place)), ""
+        return read_table(str(path or place)), manifest_of(path or place), ""
     except ValueError as error:
-        return None, f"no comparison by pair, no transcripts: {error}"
+        return None, {}, f"no comparison by pair, no transcripts: {error}"
+
+
+def _asked(judged: Any, judge: str, *manifests: Mapping[str, Any]) -> Asked | None:
+    """How these verdicts were asked for; the run names the judge."""
+    from calibration.asked import asked_of
+    from calibration.errors import CalibrationError
+
+    try:
+        return None if judged is None else replace(asked_of(judged, *manifests), judge_id=judge)
+    except CalibrationError:
+        return None
 
 
 def _pairs(judged: Any) -> pd.DataFrame:

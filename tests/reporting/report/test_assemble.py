@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reporting.report.assemble import Report, assemble
 from reporting.report.transcripts import allot, sample
 from reporting.report.values import Transcript
-from tests.reporting.report.worlds import judge_report_run, judged_rows, val_bench_run
+from tests.reporting.report.worlds import (
+    judge_report_run,
+    judged_rows,
+    val_bench_run,
+    write_json,
+)
 
 
 def test_planted_order_in_every_benchmark(report: Report) -> None:
@@ -40,6 +47,31 @@ def test_pac_is_corrected_by_the_judge_report(report: Report) -> None:
         corrected = entry.values["pac_corrected"]
         assert corrected.known and corrected.low <= corrected.value <= corrected.high
         assert corrected.value == pytest.approx(entry.values["pac"].value, abs=8)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"judge_order": "forward+reversed"}, "in the same manner"),
+        ({"notes": {"rubric": "another"}}, "another rubric"),
+        ({"notes": {"sampling": "temperature 0.7, top_p 0.9"}}, "temperature 0.7"),
+    ],
+)
+def test_pac_stays_as_it_is_where_the_judge_was_calibrated_otherwise(
+    change: dict[str, Any], why: str, tmp_path: Path
+) -> None:
+    """Also in a run whose manifest does not tell in which orders it was judged."""
+    order = change.get("judge_order", "forward")
+    rows = [row | {"judge_order": order} for row in judged_rows("sim/a", 0.6)]
+    folder = val_bench_run(tmp_path, "sim/a", rows, n_resamples=50)
+    note = json.loads((folder / "manifest.json").read_text())
+    del note["judge_orders"]
+    write_json(folder / "manifest.json", note)
+    judge_report_run(tmp_path, notes=change.get("notes", {}))
+    (board,) = assemble([tmp_path / "evaluation_results"]).boards["val_bench"]
+    assert not board.board.entries[0].values["pac_corrected"].known
+    (warning,) = board.board.readings[0].warnings
+    assert warning.startswith("PAC is not corrected") and why in warning
 
 
 def test_other_judges_and_prompts_get_tables_of_their_own(tmp_path: Path) -> None:

@@ -260,7 +260,11 @@ def steerability_run(
 
 
 def judge_report_run(
-    root: Path, judge: str = "sim/judge", good: bool = True, name: str = "judge-report"
+    root: Path,
+    judge: str = "sim/judge",
+    good: bool = True,
+    name: str = "judge-report",
+    notes: Mapping[str, str] | None = None,
 ) -> Path:
     """A calibration results folder."""
     simulated = perfect_judge() if good else coin_flip_judge()
@@ -269,6 +273,7 @@ def judge_report_run(
         judge_id=judge,
         known_answers=known_answers(judge_pairs(simulated, known_sets(30), rng)),
         simulated=True,
+        notes=dict(notes or {}),
     )
     folder = root / "evaluation_results" / name
     folder.mkdir(parents=True)
