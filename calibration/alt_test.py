@@ -65,7 +65,7 @@ class AltTest:
         winning_rate: Share of annotators that the judge beats; None when skipped.
         passes: Whether the winning rate reaches one half; None when skipped.
         advantage: Average advantage probability of the judge, the mean of the contests'
-            `judge_advantage`; its interval resamples items.
+            `judge_advantage`; its interval resamples clusters of items.
         contests: One contest an annotator.
     """
 
@@ -108,7 +108,7 @@ def alt_test(
         judged: The judged table.
         epsilon: Cost-benefit allowance, 0 to 1.
         score: 'rmse' (near misses count, for an ordered scale) or 'accuracy'.
-        draws: Bootstrap draws over items.
+        draws: Bootstrap draws over the judged items' clusters.
         seed: Their seed.
 
     Raises:
@@ -119,7 +119,7 @@ def alt_test(
         raise CalibrationError(f"The alt-test's epsilon is {epsilon:g}: it lies in 0..1.")
     if score not in SCORES:
         raise CalibrationError(f"The alt-test's score is {score!r}: use {' or '.join(SCORES)}.")
-    ratings, verdicts = _ratings(labels, judged)
+    ratings, verdicts, clusters = _ratings(labels, judged)
     if ratings.shape[1] < 2:
         return _skip("one annotator only: nobody is left to compare with", epsilon, score)
     matched = {
@@ -128,15 +128,23 @@ def alt_test(
     matched = {name: wins for name, wins in matched.items() if len(wins)}
     if len(matched) < 2:
         return _skip("no item was labelled by two annotators", epsilon, score)
-    return _conclude(matched, epsilon, score, draws, seed)
+    won = _contests(matched, epsilon)
+    rate = float(np.mean([contest.won for contest in won]))
+    advantage = _advantage(matched, clusters, draws, seed)
+    return AltTest(None, epsilon, score, rate, rate >= WINNING, advantage, won)
 
 
 def _skip(reason: str, epsilon: float, score: str) -> AltTest:
     return AltTest(reason, epsilon, score, None, None, undefined(reason), ())
 
 
-def _ratings(labels: pd.DataFrame, judged: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
-    """Humans' adjusted scores (items by annotators) and the judge's, on validly judged items."""
+def _ratings(
+    labels: pd.DataFrame, judged: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
+    """Humans' adjusted scores (items by annotators), the judge's, and the items' clusters.
+
+    Validly judged items only.
+    """
     table = verdict_table(judged)
     valid = table[table["valid"]]
     verdicts = pd.Series(adjusted_scores(valid), index=valid["item_id"])
@@ -144,7 +152,8 @@ def _ratings(labels: pd.DataFrame, judged: pd.DataFrame) -> tuple[pd.DataFrame, 
     checked = checked.assign(adjusted=adjusted_scores(checked))
     ratings = checked.pivot(index="item_id", columns="annotator", values="adjusted")
     ratings = ratings.loc[ratings.index.isin(verdicts.index)]
-    return ratings, verdicts.loc[ratings.index]
+    clusters = pd.Series(valid["cluster"].to_numpy(), index=valid["item_id"])
+    return ratings, verdicts.loc[ratings.index], clusters.loc[ratings.index]
 
 
 def _match(
@@ -182,15 +191,14 @@ def _p_value(wins: pd.DataFrame, epsilon: float) -> tuple[float, str]:
     return float(ttest_1samp(gap, epsilon, alternative="less").pvalue), "t"
 
 
-def _conclude(
-    matched: dict[str, pd.DataFrame], epsilon: float, score: str, draws: int, seed: int
-) -> AltTest:
+def _contests(matched: dict[str, pd.DataFrame], epsilon: float) -> tuple[Contest, ...]:
+    """Every annotator's contest, won or lost after false-discovery control."""
     from statsmodels.stats.multitest import multipletests
 
     tested = {name: _p_value(wins, epsilon) for name, wins in matched.items()}
     p_values = [p_value for p_value, _ in tested.values()]
     won = multipletests(p_values, alpha=FDR, method="fdr_by")[0]
-    contests = tuple(
+    return tuple(
         Contest(
             annotator=name,
             n=len(wins),
@@ -202,20 +210,20 @@ def _conclude(
         )
         for (name, wins), beaten in zip(matched.items(), won, strict=True)
     )
-    rate = float(np.mean(won))
-    advantage = _advantage(matched, draws, seed)
-    return AltTest(None, epsilon, score, rate, rate >= WINNING, advantage, contests)
 
 
-def _advantage(matched: dict[str, pd.DataFrame], draws: int, seed: int) -> Estimate:
-    """Mean over annotators of the judge's advantage; an item is resampled with all its contests."""
+def _advantage(
+    matched: dict[str, pd.DataFrame], clusters: pd.Series, draws: int, seed: int
+) -> Estimate:
+    """Mean over annotators of the judge's advantage; clusters are resampled with all contests."""
     wide = pd.DataFrame({name: wins["judge"] for name, wins in matched.items()})
     values = wide.to_numpy(dtype=float)
     present = np.isfinite(values).astype(float)
     both = np.column_stack([np.nan_to_num(values), present])
-    means = bootstrap_means(both, None, draws, np.random.default_rng(seed))
+    units = clusters.loc[wide.index].to_numpy()
+    means = bootstrap_means(both, units, draws, np.random.default_rng(seed))
     half = values.shape[1]
     with np.errstate(divide="ignore", invalid="ignore"):
         drawn = np.nanmean(means[:, :half] / means[:, half:], axis=1)
     value = float(np.nanmean(np.nanmean(values, axis=0)))
-    return from_draws(value, drawn, len(wide), len(wide), (0.0, 1.0))
+    return from_draws(value, drawn, len(wide), len(np.unique(units)), (0.0, 1.0))

@@ -20,6 +20,7 @@ from benchmarks.percentiles import (
     cut_tails,
     expanded_tail,
 )
+from calibration.resampling import cluster_sums
 
 ONE_CLUSTER = "one article only: no spread to measure"
 Z = float(norm.ppf(0.5 + LEVEL / 2))
@@ -129,6 +130,15 @@ def wilson(successes: float, trials: float, *, effective_n: float | None = None)
     low, high = max(0.0, centre - half), min(1.0, centre + half)
     low, high = min(low, share), max(high, share)  # float dust at 0 and 1
     return Estimate(share, low, high, round(trials), None, float(n))
+
+
+def share_of_items(hits: ArrayLike, clusters: ArrayLike | None) -> Estimate:
+    """Share of items, shape (N,) of true and false, that come in clusters, shape (N,), or alone."""
+    marks = np.asarray(hits, dtype=float)
+    if clusters is None:
+        return wilson(float(marks.sum()), float(marks.size))
+    sums = cluster_sums(np.column_stack([marks, np.ones(marks.size)]), clusters)
+    return clustered_proportion(sums[:, 0], sums[:, 1])
 
 
 def clustered_proportion(

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike
 from scipy.stats import binom
 
 from calibration.errors import CalibrationError
-from calibration.estimate import Estimate, from_draws, undefined, wilson
-from calibration.resampling import DRAWS, Array, bootstrap_means
+from calibration.estimate import Estimate, from_draws, share_of_items, undefined
+from calibration.resampling import DRAWS, Array, bootstrap_means, cluster_sums
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ def order_effects(
         table: Columns `item_id`, `given` and `reversed` (numbers, NaN where invalid); optionally
             `verdict` (what was judged, 'score' by default) and `cluster`. Both numbers speak of the
             same thing: a reversed verdict has its persons or candidates swapped back already.
+            A cluster's items are resampled, counted and signed together; without clusters every
+            item stands for itself.
         draws: Bootstrap draws over clusters for the interval of the shift.
         seed: Seed of the draws.
 
@@ -83,9 +85,9 @@ def _effect(name: str, part: pd.DataFrame, draws: int, seed: int) -> OrderEffect
         verdict=name,
         n=len(both),
         missing=missing,
-        identical=wilson(float((shift == 0).sum()), float(len(both))),
+        identical=share_of_items(shift == 0, clusters),
         mean_shift=_mean_shift(shift, drawn, len(both) if clusters is None else clusters.nunique()),
-        p_value=exact_shift_test(shift),
+        p_value=exact_shift_test(shift, clusters),
         p_adjusted=None,
     )
 
@@ -97,18 +99,18 @@ def _mean_shift(shift: Array, drawn: Array, clusters: int) -> Estimate:
     return from_draws(float(shift.mean()), drawn, len(shift), clusters)
 
 
-def exact_shift_test(shift: ArrayLike) -> float:
+def exact_shift_test(shift: ArrayLike, clusters: ArrayLike | None = None) -> float:
     """Exact two-sided p-value that paired differences, shape (N,), are symmetric around zero.
 
     Every difference may have had either sign; the distribution of their sum over all 2^N sign
     patterns is the convolution of one binomial for each size of difference, so it is exact at any
     N. Differences must be multiples of one half. Two verdicts of yes and no make it McNemar's exact
-    test.
+    test. Items of one of `clusters`, shape (N,), stand or fall together: their sum has one sign.
 
     Source: E. J. G. Pitman, Significance tests which may be applied to samples from any
     populations, JRSS Supplement 4, 1937; Q. McNemar, Psychometrika 12, 1947.
     """
-    doubled = np.round(2 * np.asarray(shift, dtype=float)).astype(int)
+    doubled = np.round(2 * cluster_sums(shift, clusters)[:, 0]).astype(int)
     observed = abs(int(doubled.sum()))
     sizes, counts = np.unique(np.abs(doubled[doubled != 0]), return_counts=True)
     distribution = np.ones(1)

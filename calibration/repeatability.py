@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from calibration.errors import CalibrationError
-from calibration.estimate import Estimate, from_draws, undefined, wilson
+from calibration.estimate import Estimate, from_draws, share_of_items, undefined
 from calibration.resampling import DRAWS, Array, bootstrap_sums, cluster_sums
 
 
@@ -48,7 +48,7 @@ def repeatability(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = 0) -> 
 
     Args:
         table: One row a reading: `item_id`, `score` (NaN where invalid), optionally `cluster`, the
-            unit that the bootstrap resamples (the item by default).
+            unit that every interval counts or resamples (the item by default).
         draws: Bootstrap draws.
         seed: Their seed.
 
@@ -78,7 +78,7 @@ def repeatability(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = 0) -> 
         else from_draws(float(value[0]), draw, n, len(sums))
         for value, draw in zip(point, drawn, strict=True)
     )
-    stable = wilson(float((items["nunique"] == 1).sum()), float(n))
+    stable = share_of_items(items["nunique"] == 1, items.get("cluster"))
     if stable.value == 1.0:
         steady = "no reading differed; how sure that is, the share of stable items says"
         sd, noise, icc, icc_mean = (

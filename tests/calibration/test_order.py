@@ -32,6 +32,13 @@ def test_exact_test_matches_all_sign_patterns(shift: list[float]) -> None:
     assert exact_shift_test(shift) == pytest.approx(expected)
 
 
+def test_exact_test_turns_whole_clusters() -> None:
+    shift, articles = np.array([1, 1, 2, -1, 0.5, 1]), np.array(["a", "a", "b", "b", "c", "d"])
+    sums = np.array([np.dot(signs, [2, 1, 0.5, 1]) for signs in product((-1, 1), repeat=4)])
+    assert exact_shift_test(shift, articles) == pytest.approx(np.mean(np.abs(sums) >= 4.5))
+    assert exact_shift_test(shift, np.arange(6)) == exact_shift_test(shift)
+
+
 def test_on_flags_it_is_mcnemars_exact_test() -> None:
     shift = [1.0] * 9 + [-1.0] * 2 + [0.0] * 30
     assert exact_shift_test(shift) == pytest.approx(binomtest(9, 11).pvalue)
@@ -75,6 +82,31 @@ def test_without_order_bias_the_test_holds_its_level() -> None:
         order_effects(_both_orders(judge, 80, seed), draws=50)[0].p_value for seed in range(120)
     ]
     assert np.mean(np.array(small) < 0.05) <= 0.09
+
+
+def _articles(seed: int, articles: int = 24, pairs: int = 5) -> pd.DataFrame:
+    """A judge that in 40% of articles moves all verdicts one way, in as many articles up as down.
+
+    Planted: 60% identical verdicts, no shift.
+    """
+    rng = np.random.default_rng(seed)
+    moved = rng.choice([-1.0, 0.0, 1.0], articles, p=[0.2, 0.6, 0.2]).repeat(pairs)
+    return pd.DataFrame(
+        {
+            "item_id": np.arange(len(moved)),
+            "cluster": np.arange(articles).repeat(pairs),
+            "given": 0.0,
+            "reversed": moved,
+        }
+    )
+
+
+def test_verdicts_of_one_article_count_together() -> None:
+    """Pair by pair the share of identical verdicts was covered in 57% of worlds, and the test found
+    an order effect that is none in 35%."""
+    found = [order_effects(_articles(seed), draws=50)[0] for seed in range(200)]
+    assert np.mean([covers(effect.identical, 0.6) for effect in found]) > 0.91
+    assert np.mean([present(effect.p_value) < 0.05 for effect in found]) < 0.08
 
 
 def test_criteria_are_tested_apart_and_corrected_together() -> None:
