@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -300,8 +300,3 @@ def aws_region() -> str | None:
 
     named = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     return named or boto3.Session().region_name
-
-
-def with_label(model: ModelRef, label: str) -> ModelRef:
-    """The same model under a display name."""
-    return replace(model, label=label)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
 from benchmarks.val_bench.intervals import Estimate
-from benchmarks.val_bench.paired import PairedDifference
 from benchmarks.val_bench.result import Coverage, GroupResult, ValBenchResult
 
 LOW, HIGH = "95% CI low", "95% CI high"
@@ -114,38 +113,6 @@ def coverage_table(coverage: Coverage) -> pd.DataFrame:
         {"Stage": lost.stage, "Reason": lost.reason, "Pairs": lost.pairs} for lost in coverage.lost
     ]
     return pd.DataFrame(rows, columns=["Stage", "Reason", "Pairs"])
-
-
-def model_comparison(results: Mapping[str, ValBenchResult]) -> pd.DataFrame:
-    """One row a model: the headline measures, each with its interval."""
-    rows = []
-    for model, result in results.items():
-        row: dict[str, object] = {"Model": model, "Used pairs": result.coverage.used}
-        for label, name in {"PAC": "pac", "REF": "ref", "NINF": "ninf", **OUR_ROWS}.items():
-            row |= _with_interval(label, result.estimates[name])
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def paired_table(first: str, second: str, difference: PairedDifference) -> pd.DataFrame:
-    """One row a statistic: both models' values over their common pairs, and the difference."""
-    rows = []
-    for label, name in {**PUBLISHED_ROWS, **OUR_ROWS}.items():
-        estimate = difference.differences[name]
-        rows.append(
-            {
-                "Statistic": label,
-                first: difference.first[name],
-                second: difference.second[name],
-                "Difference": estimate.value,
-                LOW: estimate.low,
-                HIGH: estimate.high,
-                "Pairs": estimate.n,
-                "Articles": estimate.clusters,
-                "Note": estimate.note,
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def _row(label: str, estimate: Estimate) -> dict[str, object]:

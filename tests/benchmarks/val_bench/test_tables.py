@@ -7,14 +7,11 @@ import pandas as pd
 import pytest
 
 from benchmarks.val_bench.measure import measure
-from benchmarks.val_bench.paired import paired_difference
 from benchmarks.val_bench.tables import (
     alignment_statistics,
     category_metrics,
     coverage_table,
     issue_scale_metrics,
-    model_comparison,
-    paired_table,
 )
 from tests.benchmarks.val_bench.helpers import pairs
 
@@ -116,12 +113,3 @@ def test_coverage_table_adds_up(result):
         ["used", "", 5],
         ["rejected", "not JSON", 1],
     ]
-
-
-def test_comparisons_have_a_row_per_model_and_per_statistic(result, table):
-    models = model_comparison({"a": result, "b": result})
-    assert models["Model"].tolist() == ["a", "b"]
-    assert {"PAC", "PAC low", "PAC high"} <= set(models.columns)
-    paired = paired_table("a", "b", paired_difference(table, table, n_resamples=20))
-    assert paired["Statistic"].tolist()[:10] == PUBLISHED[1:]
-    assert (paired["a"].dropna() == paired["b"].dropna()).all()
