@@ -55,7 +55,7 @@ class Agreement:
         rho, tau: Spearman's and Kendall's rank correlation; NaN where undefined.
         low, high: 95% interval of rho over models like these; NaN with fewer than four.
         measured_low, measured_high: 95% interval of rho for these models, were they measured again;
-            NaN without draws of both.
+            NaN without draws of both, and where no draw changed the order.
         p: exact two-sided p-value of rho, NaN where undefined.
         note: what the reader must know; "" where nothing.
     """
@@ -90,6 +90,8 @@ def agreement(first: Scored, second: Scored, seed: int = 0) -> Agreement:
         )
     rho = round(float(stats.spearmanr(x, y).statistic), 12)
     low, high = fisher_interval(rho, n)
+    measured = _measured(first, second, common, rho, seed)
+    fixed = first.draws is not None and second.draws is not None and math.isnan(measured[0])
     return Agreement(
         first.name,
         second.name,
@@ -98,9 +100,9 @@ def agreement(first: Scored, second: Scored, seed: int = 0) -> Agreement:
         round(float(stats.kendalltau(x, y).statistic), 12),
         low,
         high,
-        *_measured(first, second, common, rho, seed),
+        *measured,
         exact_p(x, y, seed),
-        _note(n),
+        _note(n, fixed),
     )
 
 
@@ -150,7 +152,10 @@ def _measured(
     x, y = (part - part.mean(axis=1, keepdims=True) for part in drawn)
     with np.errstate(invalid="ignore", divide="ignore"):
         rhos = (x * y).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
-    low, high = cut_tails(rhos[np.isfinite(rhos)], expanded_tail(math.inf))
+    finite = rhos[np.isfinite(rhos)]
+    if not len(finite) or np.ptp(finite) < 1e-9:  # a width of 0 would pass for certainty
+        return float("nan"), float("nan")
+    low, high = cut_tails(finite, expanded_tail(math.inf))
     return min(float(low), rho), max(float(high), rho)
 
 
@@ -172,9 +177,12 @@ def _count(n: int) -> str:
     return "1 model" if n == 1 else f"{n} models"
 
 
-def _note(n: int) -> str:
+def _note(n: int, fixed: bool) -> str:
+    notes = []
     if n < FEWEST:
-        return f"{_count(n)}: too few to say anything of other models"
-    if n < 10:
-        return f"{_count(n)}: only a very strong agreement could show"
-    return ""
+        notes.append(f"{_count(n)}: too few to say anything of other models")
+    elif n < 10:
+        notes.append(f"{_count(n)}: only a very strong agreement could show")
+    if fixed:
+        notes.append("measured again, the order never changed: no interval")
+    return "; ".join(notes)

@@ -14,7 +14,7 @@ import pandas as pd
 from inference.errors import PlumblineError
 from reporting.report import judges
 from reporting.report.agreement import Agreement, Scored, agreements
-from reporting.report.comparable import Board, boards_of
+from reporting.report.comparable import Board, boards_of, side_by_side
 from reporting.report.differences import (
     Difference,
     differences_of_draws,
@@ -169,10 +169,13 @@ def assemble_found(found: Found, title: str) -> Report:
     if not readings and not reports:
         raise ReportError(nothing_to_report(problems))
     by_name = {b.name: [r for r in readings if r.benchmark == b.name] for b in BENCHMARKS}
+    comparable = side_by_side(
+        {name: boards_of(readings) for name, readings in by_name.items() if readings}
+    )
     boards = {
-        benchmark.name: [score(board, benchmark) for board in boards_of(by_name[benchmark.name])]
+        benchmark.name: [score(board, benchmark) for board in comparable[benchmark.name]]
         for benchmark in BENCHMARKS
-        if by_name[benchmark.name]
+        if benchmark.name in comparable
     }
     used = {id(r.run): r.run for r in readings} | {id(f.run): f.run for f in reports}
     simulated = any(run.simulated for run in used.values())

@@ -6,10 +6,14 @@ gets a board of its own, and what differs is said in words.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, product
 
 from reporting.report.values import Entry, Reading
+
+MOST_TRIED = 8
+"""Boards of each benchmark among which `side_by_side` looks: of three benchmarks, 512 choices."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,32 @@ def boards_of(readings: Sequence[Reading]) -> list[Board]:
         reverse=True,
     )
     return [_board(group, ordered[0]) for group in ordered]
+
+
+def side_by_side(boards: Mapping[str, Sequence[Board]]) -> dict[str, list[Board]]:
+    """By benchmark, the same boards, those first that have most models in common.
+
+    Where several do, those that stood first already.
+    """
+    choices = [range(min(len(some), MOST_TRIED)) for some in boards.values()]
+
+    def shared(chosen: tuple[int, ...]) -> int:
+        names = [set(some[at].names) for at, some in zip(chosen, boards.values(), strict=True)]
+        return sum(len(ours & theirs) for ours, theirs in combinations(names, 2))
+
+    best = max(product(*choices), key=shared)
+    return {
+        name: _led_by(list(some), at) for (name, some), at in zip(boards.items(), best, strict=True)
+    }
+
+
+def _led_by(boards: list[Board], at: int) -> list[Board]:
+    first = boards[at].readings[0]
+    led = [boards[at], *boards[:at], *boards[at + 1 :]]
+    return [
+        replace(board, differs=_differences(board.readings[0], first) if number else ())
+        for number, board in enumerate(led)
+    ]
 
 
 def _board(group: list[Reading], first: list[Reading]) -> Board:

@@ -81,19 +81,13 @@ def coverage(worlds: int) -> tuple[dict[str, float], float]:
     return {name: float(np.mean(hits)) for name, hits in single.items()}, float(np.mean(at_once))
 
 
-def test_intervals_cover_where_ranks_hang_on_who_else_was_drawn() -> None:
-    single, at_once = coverage(60)
-    assert all(0.88 < share < 0.995 for share in single.values()), single
-    assert at_once > 0.85
-
-
 @pytest.mark.slow
-def test_intervals_cover_as_often_as_they_say() -> None:
+def test_intervals_cover_where_ranks_hang_on_who_else_was_drawn() -> None:
     """Over 1000 worlds: 95, 95 and 94% by measure, 91% at once. With every persona's score held
     fixed it was 85, 83 and 95%, and 75% at once."""
-    single, at_once = coverage(500)
-    assert all(0.92 < share < 0.98 for share in single.values()), single
-    assert at_once > 0.88
+    single, at_once = coverage(200)
+    assert all(0.91 < share < 0.985 for share in single.values()), single
+    assert at_once > 0.86
 
 
 def comparisons(folder: Path) -> dict[tuple[str, str, str], tuple[float, float, float, int]]:
