@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from metaflow import card, step
@@ -23,7 +24,8 @@ from flows.manifest import merge_usage, usage_entry
 from flows.persona_start import LOCAL, PersonaStart
 from flows.remote import shown
 from inference import Failure, Progress
-from inference.embeddings import embed, embedding_model
+from inference.embeddings import Account, embed, embedding_model
+from inference.models import ModelRef
 from inference.store import open_store
 from tables.located import located
 
@@ -155,16 +157,25 @@ class PersonaDatasetFlow(PersonaStart):
         if not texts:
             return tfidf_vectors
         model = embedding_model(self.embeddings, self.embeddings_url)
-        vectors, used = embed(texts, model, open_store(located(self.store_path)))
-        price = self.prices().of(model)
-        progress = Progress()
-        if used.input:
-            progress.pay(model.label, used, price.cost(used) if price else None)
-            if self.max_cost:
-                self.spending().note(progress.cost or 0.0)
+        vectors, progress = self.embedded(texts, model)
         self.usage = merge_usage([self.usage, usage_entry(progress)])
         of_text = dict(zip(texts, vectors, strict=True))
         return lambda wanted: [of_text[text] for text in wanted]
+
+    def embedded(self, texts: list[str], model: ModelRef) -> tuple[Any, Progress]:
+        """Vectors of texts, for what the run's budget still allows; and what they cost.
+
+        Raises:
+            PlumblineError: it does not allow it, or there are none to be had.
+        """
+        progress, place = Progress(), located(self.store_path)
+        account = Account(progress, self.prices().of(model))
+        if not self.max_cost:
+            return embed(texts, model, open_store(place), account)[0], progress
+        spending = self.spending()
+        account = replace(account, most=spending.before().left(self.max_cost))
+        with spending.noted(progress):
+            return embed(texts, model, open_store(place), account)[0], progress
 
 
 def round_row(before: Books, after: Books, draft: Draft) -> dict[str, int]:

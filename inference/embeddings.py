@@ -11,16 +11,20 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from inference.budget import CHARACTERS_PER_TOKEN
 from inference.errors import PlumblineError
 from inference.limits import backoff
 from inference.models import ModelRef, checked_url
+from inference.progress import Progress
 from inference.providers.base import ProviderOptions, RequestFailed, failed_error
 from inference.result import Result, Usage
 from inference.store import Store
+from inference.usage import Price, show_cost
 
 TEXTS_PER_REQUEST = 128
 REQUESTS_AT_ONCE = 8
@@ -39,30 +43,79 @@ def embedding_model(name: str, url: str = "") -> ModelRef:
     return ModelRef(name, "openai", name, checked_url(base))
 
 
+@dataclass(frozen=True)
+class Account:
+    """Where what embeddings cost is counted, as it is paid.
+
+    Attributes:
+        progress: the counters.
+        price: of the model; None where it is unpriced.
+        most: dollars that may be paid; None for no limit.
+    """
+
+    progress: Progress
+    price: Price | None = None
+    most: float | None = None
+
+    def check(self, texts: Sequence[str], model: ModelRef) -> None:
+        """Refuse to embed texts for which the money will probably not do.
+
+        Raises:
+            EmbeddingsFailed: so it is.
+        """
+        if self.most is None or self.price is None or not texts:
+            return
+        tokens = sum(map(len, texts)) // CHARACTERS_PER_TOKEN
+        cost = self.price.cost(Usage(input=tokens))
+        left = max(0.0, self.most - (self.progress.cost or 0.0))
+        if cost > left or (cost and not left):
+            raise EmbeddingsFailed(
+                f"--max_cost leaves {show_cost(left)}, and {len(texts):,} embeddings of "
+                f"{model.label} cost about {show_cost(cost)}: `run` again with a higher --max_cost"
+            )
+
+    def pay(self, model: ModelRef, tokens: int) -> None:
+        """Take in what one request used."""
+        used = Usage(input=tokens)
+        self.progress.pay(model.label, used, self.price.cost(used) if self.price else None)
+
+
 def embed(
-    texts: Sequence[str], model: ModelRef, store: Store, timeout: float = 600.0
+    texts: Sequence[str],
+    model: ModelRef,
+    store: Store,
+    account: Account | None = None,
+    timeout: float = 600.0,
 ) -> tuple[np.ndarray, Usage]:
     """(n, d) float32 vectors of the texts, and the tokens paid for now. The store is closed.
 
     Raises:
-        EmbeddingsFailed: a request failed for good.
+        EmbeddingsFailed: a request failed for good, or the account does not allow it.
     """
-    return asyncio.run(_embed(list(dict.fromkeys(texts)), list(texts), model, store, timeout))
+    account = account or Account(Progress())
+    distinct = list(dict.fromkeys(texts))
+    return asyncio.run(_embed(distinct, list(texts), model, store, account, timeout))
 
 
 async def _embed(
-    distinct: list[str], texts: list[str], model: ModelRef, store: Store, timeout: float
+    distinct: list[str],
+    texts: list[str],
+    model: ModelRef,
+    store: Store,
+    account: Account,
+    timeout: float,
 ) -> tuple[np.ndarray, Usage]:
     client = _client(model, timeout)
     try:
         found = {text: _stored(text, model, store) for text in distinct}
         missing = [text for text in distinct if found[text] is None]
+        account.check(missing, model)
         if missing:
             store.check_writable(model)
         batches = [
             missing[i : i + TEXTS_PER_REQUEST] for i in range(0, len(missing), TEXTS_PER_REQUEST)
         ]
-        answers = await _all(client, model, batches, store)
+        answers = await _all(client, model, batches, store, account)
     finally:
         await client.close()
         await store.close()
@@ -88,7 +141,7 @@ def _client(model: ModelRef, timeout: float) -> Any:
 
 
 async def _all(
-    client: Any, model: ModelRef, batches: list[list[str]], store: Store
+    client: Any, model: ModelRef, batches: list[list[str]], store: Store, account: Account
 ) -> list[tuple[list[np.ndarray], int]]:
     """What `_ask` gives for each batch.
 
@@ -102,7 +155,8 @@ async def _all(
             if broken:
                 raise broken[0]
             try:
-                return await _ask(client, model, texts, store)
+                account.check(texts, model)
+                return await _ask(client, model, texts, store, account)
             except EmbeddingsFailed as error:
                 broken.append(error)
                 raise
@@ -113,10 +167,12 @@ async def _all(
 
 
 async def _ask(
-    client: Any, model: ModelRef, texts: list[str], store: Store
+    client: Any, model: ModelRef, texts: list[str], store: Store, account: Account
 ) -> tuple[list[np.ndarray], int]:
     """The vectors of one request, kept before they count; and its tokens."""
     answer = await _post(client, model, texts)
+    tokens = int((answer.get("usage") or {}).get("prompt_tokens") or 0)
+    account.pay(model, tokens)
     try:
         rows = sorted(answer["data"], key=lambda row: row["index"])
         vectors = [_vector(row["embedding"]) for row in rows]
@@ -127,7 +183,7 @@ async def _ask(
             f"{model.label} answered {len(texts)} texts with {len(vectors)} embeddings"
         )
     await asyncio.gather(*(_keep(t, v, model, store) for t, v in zip(texts, vectors, strict=True)))
-    return vectors, int((answer.get("usage") or {}).get("prompt_tokens") or 0)
+    return vectors, tokens
 
 
 async def _post(client: Any, model: ModelRef, texts: list[str]) -> dict[str, Any]:

@@ -10,14 +10,17 @@ import threading
 from collections.abc import Generator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from flows.asking import AskingFlow
+from flows.persona_dataset import PersonaDatasetFlow
 from flows.spending import FOLDER, Paid, Spending
 from inference import Message, Request, Result, Sampling
-from inference.errors import StoreError
+from inference.embeddings import embedding_model
+from inference.errors import PlumblineError, StoreError
 from inference.models import resolve
 from inference.usage import Price, PriceList
 from tests.flows.conftest import ROOT, Scratch
@@ -139,6 +142,25 @@ def test_attempts_share_the_budget(tmp_path: Path) -> None:
             assert sum(result.ok for result in results) == 10
         assert 10 <= len(server.log.entries) <= 10 + Flow.batch_size
         assert task(tmp_path).before().own == 10 * EACH
+
+
+def test_embeddings_are_paid_for_out_of_what_is_left(tmp_path: Path) -> None:
+    """What the first call paid stands beside the store, and the second is refused by it."""
+    flow: Any = SimpleNamespace(
+        store_path=str(tmp_path),
+        max_cost=50.0,
+        prices=lambda: PriceList({"m": Price(1_000_000, 0, 0)}),
+        spending=lambda: task(tmp_path),
+    )
+    with ModelServer() as server:
+        model = embedding_model("m", server.openai_url)
+        vectors, progress = PersonaDatasetFlow.embedded(flow, ["a text" * 10], model)
+        assert len(vectors) == 1
+        paid = task(tmp_path).before().own
+        assert progress.cost == paid and 10 < paid < 50
+        with pytest.raises(PlumblineError, match=r"2 embeddings of m cost about \$5\d"):
+            PersonaDatasetFlow.embedded(flow, ["b text" * 18, "c text" * 18], model)
+        assert len(server.log.entries) == 1
 
 
 @pytest.mark.slow

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference.embeddings import EmbeddingsFailed, embed, embedding_model
+from inference import Progress, embeddings
+from inference.embeddings import Account, EmbeddingsFailed, embed, embedding_model
 from inference.store import open_store
+from inference.usage import Price
 from tests.model_server import ModelServer, Rule
 
 TEXTS = [f"I would do thing number {i}." for i in range(300)]
@@ -50,6 +52,32 @@ def test_after_a_refusal_nothing_more_is_sent_and_what_came_is_kept(tmp_path):
         assert sent <= 9
         embed(texts[128:], model, open_store(str(tmp_path)))
         assert len(server.log.entries) == 30
+
+
+def account(progress, most):
+    return Account(progress, Price(1_000_000, 0, 0), most)  # a dollar a token
+
+
+def test_what_costs_more_than_is_left_is_not_sent(tmp_path):
+    with ModelServer() as server:
+        model, progress = embedding_model("any-embedding", server.openai_url), Progress()
+        with pytest.raises(EmbeddingsFailed, match=r"--max_cost leaves \$100\.00, and 300 embed"):
+            embed(TEXTS, model, open_store(str(tmp_path)), account(progress, 100))
+        assert not server.log.entries and progress.cost == 0
+        embed(TEXTS[:5], model, open_store(str(tmp_path)), account(progress, 100))
+        embed(TEXTS[:5], model, open_store(str(tmp_path)), account(progress, 0))
+        assert len(server.log.entries) == 1
+
+
+def test_payments_count_as_they_are_made_and_end_at_the_limit(tmp_path, monkeypatch):
+    """Also where texts take more tokens than was thought: what is in flight is all that follows."""
+    monkeypatch.setattr(embeddings, "CHARACTERS_PER_TOKEN", 1_000)
+    monkeypatch.setattr(embeddings, "REQUESTS_AT_ONCE", 1)
+    with ModelServer() as server:
+        model, progress = embedding_model("any-embedding", server.openai_url), Progress()
+        with pytest.raises(EmbeddingsFailed, match=r"--max_cost leaves"):
+            embed(TEXTS, model, open_store(str(tmp_path)), account(progress, 300))
+        assert len(server.log.entries) == 1 and (progress.cost or 0) > 300
 
 
 def test_the_endpoint_of_a_model(monkeypatch):
