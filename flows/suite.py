@@ -69,12 +69,15 @@ class SuiteFlow(PlanParameter):
         from flows.suite_runs import children_of
 
         self.rows, self.plan_text = [], ""
+        paid: dict[str, float] = {}
         if self.plan_only or self.suite.budget:
-            self.rows = plan_suite(self.suite, self.branches, self.suite.scratch)
+            planned = plan_suite(self.suite, self.branches, self.suite.scratch)
+            self.rows = planned.rows
+            paid = planned.paid
             self.plan_text = table(self.rows)
             print(self.plan_text)
             check_budget(self.suite, self.rows)
-        self.budgets = shares(self.suite.budget, children_of(self.branches), self.rows)
+        self.budgets = shares(self.suite.budget, children_of(self.branches), self.rows, paid)
         self.numbers = list(range(len(self.branches)))
         self.way = "plan_only" if self.plan_only else "branches"
         self.next({"branches": self.spread, "plan_only": self.end}, condition="way")

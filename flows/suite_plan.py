@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,11 +42,23 @@ class Row(NamedTuple):
     cost: float | None
 
 
-def plan_suite(suite: Suite, branches: Sequence[Branch], scratch: Path) -> list[Row]:
+class Planned(NamedTuple):
+    """The plan of a suite.
+
+    Attributes:
+        rows: of every run; what its pilot was paid for is in them.
+        paid: dollars that planning took, by run.
+    """
+
+    rows: list[Row]
+    paid: dict[str, float]
+
+
+def plan_suite(suite: Suite, branches: Sequence[Branch], scratch: Path) -> Planned:
     """Every row of the plan.
 
     EigenBench and steerability plan themselves, in a run with `--plan_only` (EigenBench sends a
-    few requests as a pilot, which the suite does not ask again).
+    few requests as a pilot, which the suite does not ask again). Pilots share the suite's budget.
 
     Raises:
         PlumblineError: a run can't be planned.
@@ -54,10 +66,18 @@ def plan_suite(suite: Suite, branches: Sequence[Branch], scratch: Path) -> list[
     children = children_of(branches)
     rows = {child.name: _estimated(suite, child) for child in children if _is_estimated(child)}
     check_priced(suite, [row for some in rows.values() for row in some])
+    paid: dict[str, float] = {}
     for child in children:
         if child.name not in rows:
-            rows[child.name] = _of_itself(suite, child, scratch)
-    return [row for child in children for row in rows[child.name]]
+            left = cap(suite.budget - sum(paid.values())) if suite.budget else 0.0
+            rows[child.name], paid[child.name] = _of_itself(child, left, scratch)
+    return Planned([row for child in children for row in rows[child.name]], paid)
+
+
+def cap(left: float) -> float:
+    """A `--max_cost` of so many dollars; 0 would be no limit, so where nothing is left it is a
+    billionth."""
+    return max(1e-9, left)
 
 
 def _is_estimated(child: Child) -> bool:
@@ -74,18 +94,25 @@ def _estimated(suite: Suite, child: Child) -> list[Row]:
             return _calibration(suite, child)
 
 
-def shares(budget: float, children: Sequence[Child], rows: Sequence[Row]) -> dict[str, float]:
-    """Each run's part of the budget, in the proportion of its planned cost.
+def shares(
+    budget: float, children: Sequence[Child], rows: Sequence[Row], paid: Mapping[str, float]
+) -> dict[str, float]:
+    """Each run's part of what planning left of the budget, in the proportion of its planned cost.
 
-    What the plan leaves over is spread in the same proportion: an estimate may be short.
+    What a run's pilot was paid for it does not ask again. What the plan leaves over is spread in
+    the same proportion: an estimate may be short.
     """
     if not budget:
         return {}
-    costs = {c.name: sum(r.cost or 0.0 for r in rows if r.run == c.name) for c in children}
-    total = sum(costs.values())
-    if total <= 0:
-        return dict.fromkeys(costs, budget / len(costs))
-    return {name: budget * cost / total for name, cost in costs.items() if cost > 0}
+    left = budget - sum(paid.values())
+    planned = {c.name: sum(r.cost or 0.0 for r in rows if r.run == c.name) for c in children}
+    if sum(planned.values()) <= 0:
+        return dict.fromkeys(planned, cap(left / len(planned)))
+    costs = {name: cost for name, cost in planned.items() if cost > 0}
+    ahead = {name: max(0.0, cost - paid.get(name, 0.0)) for name, cost in costs.items()}
+    parts = ahead if any(ahead.values()) else costs
+    total = sum(parts.values())
+    return {name: cap(left * part / total) for name, part in parts.items()}
 
 
 def check_priced(suite: Suite, rows: Sequence[Row]) -> None:
@@ -228,14 +255,15 @@ def _tokens(letters: int, looked_at: int, requests: int) -> int:
 # Flows that plan themselves ----------------------------------------------------------------------
 
 
-def _of_itself(suite: Suite, child: Child, scratch: Path) -> list[Row]:
-    """The plan that a flow makes with --plan_only, read from its artifacts.
+def _of_itself(child: Child, left: float, scratch: Path) -> tuple[list[Row], float]:
+    """The plan that a flow makes with --plan_only, read from its artifacts; and what it took.
 
-    Under a budget it wants a price for every model before it sends a pilot.
+    Under a budget, of which so much is left, it wants a price for every model before it sends a
+    pilot.
     """
     from metaflow import Run, namespace
 
-    options = child.options | ({"max_cost": suite.budget} if suite.budget else {})
+    options = child.options | ({"max_cost": left} if left else {})
     planned = child._replace(name=f"{child.name}-plan", options=options)
     outcome: Outcome = run_child(planned, scratch, plan_only=True)
     if not outcome.ok:
@@ -243,8 +271,8 @@ def _of_itself(suite: Suite, child: Child, scratch: Path) -> list[Row]:
     namespace(None)
     data = Run(outcome.pathspec).data
     if child.entry == "steerability_flow.py":
-        return _steerability(child, data)
-    return _eigenbench(child, data)
+        return _steerability(child, data), 0.0
+    return _eigenbench(child, data), data.usage["cost_usd"] or 0.0
 
 
 def _steerability(child: Child, data: Any) -> list[Row]:

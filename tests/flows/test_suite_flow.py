@@ -6,13 +6,16 @@ import json
 import shutil
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from flows.children import flow_name, last_words
+from flows import suite_plan
+from flows.children import Outcome, flow_name, last_words
 from flows.suite_options import SpecError, words_of
-from flows.suite_plan import Row, check_budget, shares, table
-from flows.suite_runs import branches_of, children_of
+from flows.suite_plan import Row, check_budget, plan_suite, shares, table
+from flows.suite_runs import Branch, Child, branches_of, children_of
 from flows.suite_spec import load_suite
 from inference.errors import PlumblineError
 from tests.flows.conftest import ROOT, Scratch
@@ -119,7 +122,8 @@ def test_budget_is_shared_by_planned_cost(tmp_path: Path) -> None:
         Row("steerability", "steerability", "gpt-4.1", "answers", 10, 100, 100, 1.0),
     ]
     check_budget(suite, rows)
-    assert shares(suite.budget, children, rows) == {"val_bench/responses": 6.0, "steerability": 2.0}
+    both = {"val_bench/responses": 6.0, "steerability": 2.0}
+    assert shares(suite.budget, children, rows, {}) == both
     assert table(rows).splitlines()[-1].split() == [
         "all",
         "runs",
@@ -134,6 +138,41 @@ def test_budget_is_shared_by_planned_cost(tmp_path: Path) -> None:
         check_budget(suite, rows * 4)
     with pytest.raises(PlumblineError, match=r"prices\.yaml has none for m"):
         check_budget(suite, [rows[0]._replace(model="m", cost=None)])
+
+
+def child(name: str, entry: str = "eigenbench_flow.py") -> Child:
+    return Child(name, entry, {}, "", (), name)
+
+
+def test_what_a_pilot_was_paid_for_is_not_handed_out_again() -> None:
+    children = [child("eigenbench"), child("steerability", "steerability_flow.py")]
+    rows = [
+        Row("eigenbench", "eigenbench", "a", "answers and judges", 10, 100, 100, 6.0),
+        Row("steerability", "steerability", "a", "answers", 10, 100, 100, 4.0),
+    ]
+    found = shares(10.0, children, rows, {"eigenbench": 5.0})
+    assert found == pytest.approx({"eigenbench": 1.0, "steerability": 4.0})
+    nothing = shares(10.0, children, rows, {"eigenbench": 10.0})
+    assert set(nothing) == set(found)
+    assert all(0 < share < 1e-6 for share in nothing.values()), "0 would be no limit"
+
+
+def test_pilots_share_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    children = [child(f"eigenbench/{name}") for name in "ab"]
+    allowed = []
+
+    def planned(child: Child, scratch: Path, **extra: object) -> Outcome:
+        allowed.append(child.options["max_cost"])
+        return Outcome(child, True, "1", "", 0.0)
+
+    run = SimpleNamespace(data=SimpleNamespace(usage={"cost_usd": 6.0}))
+    monkeypatch.setattr(suite_plan, "run_child", planned)
+    monkeypatch.setattr(suite_plan, "_eigenbench", lambda child, data: [])
+    monkeypatch.setattr("metaflow.Run", lambda pathspec: run)
+    suite: Any = SimpleNamespace(budget=10.0)
+    found = plan_suite(suite, [Branch("eigenbench", (tuple(children),))], tmp_path)
+    assert found.paid == {"eigenbench/a": 6.0, "eigenbench/b": 6.0}
+    assert allowed == [10.0, 4.0]
 
 
 def test_why_a_run_failed_is_read_from_its_log() -> None:
