@@ -32,8 +32,9 @@ MEASURES = (
     Measure(
         "sensitivity_mid_rank",
         "Mean sensitivity (mid-rank)",
-        "Mean sensitivity: where a persona's own model stands among all steered models on its "
-        "statements, ties counted half. 1 is always first, 0.5 is chance.",
+        "Mean sensitivity: where a steered model's accuracy on its own persona's statements stands "
+        "among its accuracies on the other personas' statements, ties counted half. 1 is always "
+        "first, 0.5 is chance.",
         digits=2,
         limits=(0.0, 1.0),
         chance=0.5,
