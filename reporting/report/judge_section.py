@@ -7,6 +7,8 @@ from typing import Any
 from calibration.estimate import Estimate
 from calibration.known_answers import KnownAnswers
 from calibration.report import JudgeReport
+from calibration.thresholds import Check
+from reporting.calibration_words import VERDICTS, in_words, judge_title, percent
 from reporting.report import blocks
 from reporting.report.assemble import Report
 from reporting.report.blocks import Block, column
@@ -82,7 +84,7 @@ def overview(judges: list[str], depends: dict[str, list[str]], report: Report) -
 
 def one_judge(report: JudgeReport) -> list[Block]:
     """The sections of one judge report that a reader needs first."""
-    parts: list[Block] = [blocks.heading(f"Judge {report.judge_id}")]
+    parts: list[Block] = [blocks.heading(judge_title(report.judge_id))]
     if report.warning:
         tone = "bad" if report.verdict == "fail" else "warn"
         parts.append(blocks.notice(report.warning, tone))
@@ -141,14 +143,29 @@ def _checks(known: KnownAnswers) -> Block:
     rows = [
         {
             "measure": c.threshold.meaning,
-            "measured": estimate_words(c.estimate),
-            "limit": f"pass {c.threshold.pass_at:g}, fail {c.threshold.fail_at:g}",
+            "measured": _measured(c),
+            "limit": _limits(c),
             "verdict": c.verdict,
             "reason": c.reason,
         }
         for c in known.checks
     ]
     return blocks.table(columns, rows)
+
+
+def _measured(check: Check) -> str:
+    """What was measured, shares as percent."""
+    share = check.threshold.unit == "share"
+    return percent(check.estimate) if share else in_words(check.estimate, 1)
+
+
+def _limits(check: Check) -> str:
+    """The limits in the unit of what was measured."""
+    share = check.threshold.unit == "share"
+    factor, unit = (SHARE_TO_PERCENT, "%") if share else (1.0, "")
+    ends = (check.threshold.pass_at, check.threshold.fail_at)
+    passing, failing = (f"{factor * end:g}{unit}" for end in ends)
+    return f"pass {passing}, fail {failing}"
 
 
 def _disagreements(known: KnownAnswers) -> Block:
@@ -169,22 +186,23 @@ def reliability(report: JudgeReport) -> list[dict[str, Any]]:
     """Order, repeats, jury and people in one line each."""
     lines = []
     for effect in report.order or ():
-        words = f"{estimate_words(effect.identical)} judged alike in both orders ({effect.n} items)"
-        lines.append({"what": f"Order: {effect.verdict}", "value": words})
+        words = f"{percent(effect.identical)} judged alike in both orders ({effect.n} items)"
+        verdict = VERDICTS.get(effect.verdict, effect.verdict)
+        lines.append({"what": f"Order: {verdict}", "value": words})
     if report.repeatability is not None:
-        noise = estimate_words(report.repeatability.noise_share)
+        noise = percent(report.repeatability.noise_share)
         lines.append({"what": "Asked again", "value": f"share of variance that is noise {noise}"})
     if report.jury is not None:
-        alpha = estimate_words(report.jury.alpha)
+        alpha = in_words(report.jury.alpha)
         lines.append({"what": "Other judges", "value": f"Krippendorff's alpha {alpha}"})
     for own in report.self_preference or ():
-        excess = estimate_words(own.excess)
+        excess = in_words(own.excess)
         lines.append({"what": f"Own kind ({own.candidate})", "value": f"excess {excess}"})
     if report.people is not None:
-        alpha = estimate_words(report.people.alpha_with_judge)
+        alpha = in_words(report.people.alpha_with_judge)
         lines.append({"what": "People", "value": f"alpha of people and judge {alpha}"})
     if report.trust_accuracy is not None:
-        rho = estimate_words(report.trust_accuracy.spearman)
+        rho = in_words(report.trust_accuracy.spearman)
         lines.append({"what": "Trust and accuracy", "value": f"rank correlation {rho}"})
     return lines
 
@@ -195,8 +213,3 @@ def estimate_cell(estimate: Estimate, factor: float = 1.0) -> Block | None:
     if scaled.value is None:
         return None
     return {"v": scaled.value, "lo": scaled.low, "hi": scaled.high, "note": scaled.reason or ""}
-
-
-def estimate_words(estimate: Estimate) -> str:
-    """An estimate as text."""
-    return str(estimate)
