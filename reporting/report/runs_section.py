@@ -10,6 +10,10 @@ from reporting.report.assemble import Report
 from reporting.report.blocks import Block, column
 from reporting.report.values import Run
 
+ITEMS = {"val_bench": "pairs", "eigenbench": "judgements", "steerability": "statements"}
+"""What an item is; EigenBench counts what a model judged, steerability each answer to one."""
+USED = "Used, of those planned, over all runs"
+
 
 def spending(report: Report) -> list[Block]:
     """Coverage and cost of each model, over all its runs."""
@@ -21,9 +25,10 @@ def spending(report: Report) -> list[Block]:
         return []
     columns = [
         column("model", "Model", "model"),
-        column("planned", "Items planned", "number", digits=0),
-        column("used", "Used", "number", digits=0),
-        column("share", "Used, %", "number", digits=1),
+        *(
+            column(name, f"{boards[0].benchmark.title}: {ITEMS[name]}", "money", about=USED)
+            for name, boards in report.boards.items()
+        ),
         column("tokens_in", "Tokens in", "number", digits=0),
         column("tokens_out", "Tokens out", "number", digits=0),
         column("cost", "Cost", "money", about="Unpriced: the model is not in the price list"),
@@ -49,17 +54,18 @@ def covered_models(report: Report) -> set[str]:
 
 
 def coverage_row(report: Report, model: str) -> dict[str, Any]:
-    """Items planned and used of a model, as answerer (EigenBench: as a judge)."""
-    parts = [
-        entry.covered
-        for reading in report.readings
-        for entry in reading.entries
-        if entry.model == model and entry.covered is not None
-    ]
-    planned, used = sum(c.planned for c in parts), sum(c.used for c in parts)
-    share = 100 * used / planned if planned else None
-    shown = {"planned": planned, "used": used} if parts else {"planned": None, "used": None}
-    return {"model": model, **shown, "share": share}
+    """Items used and planned of a model by benchmark (EigenBench: what it judged)."""
+    row: dict[str, Any] = {"model": model}
+    for name in report.boards:
+        parts = [
+            entry.covered
+            for reading in report.readings
+            for entry in reading.entries
+            if reading.benchmark == name and entry.model == model and entry.covered is not None
+        ]
+        planned, used = sum(c.planned for c in parts), sum(c.used for c in parts)
+        row[name] = {"v": used, "text": f"{used:,} of {planned:,}"} if parts else None
+    return row
 
 
 def cost_row(report: Report, model: str) -> dict[str, Any]:
