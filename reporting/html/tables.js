@@ -10,11 +10,22 @@ function sortKey(cell) {
   return typeof cell === "object" ? cell.v ?? null : cell;
 }
 
+// Numbers within words by their value: eigen-0.45 before eigen-0.9, m9 before m10.
+function compareWords(a, b) {
+  const parts = (text) => text.split(/(\d+(?:\.\d+)?)/);
+  const x = parts(a), y = parts(b);
+  for (let at = 0; at < Math.min(x.length, y.length); at += 1) {
+    const order = at % 2 ? Number(x[at]) - Number(y[at]) : x[at].localeCompare(y[at], "en");
+    if (order) return order;
+  }
+  return x.length - y.length;
+}
+
 function compareCells(a, b) {
   const x = sortKey(a), y = sortKey(b);
   if (x === null || y === null) return (x === null) - (y === null);
   if (typeof x === "number" && typeof y === "number") return x - y;
-  return String(x).localeCompare(String(y), "en", { numeric: true });
+  return compareWords(String(x), String(y));
 }
 
 function domainOf(column, rows) {
@@ -117,7 +128,16 @@ function tableBlock(block) {
   }
 
   draw();
-  return el("div", { class: "table" },
-    el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, heads)), body)),
+  const table = el("table", {}, el("thead", {}, el("tr", {}, heads)), body);
+  const scroll = el("div", { class: "scroll" }, table);
+  let width = 0;
+  // One that is too wide for its place puts more below each other.
+  new ResizeObserver(() => {
+    if (scroll.clientWidth === width) return;
+    width = scroll.clientWidth;
+    table.classList.remove("dense");
+    table.classList.toggle("dense", table.scrollWidth > width);
+  }).observe(scroll);
+  return el("div", { class: "table" }, scroll,
     block.note ? el("p", { class: "note" }, block.note) : null);
 }

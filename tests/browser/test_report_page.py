@@ -154,6 +154,34 @@ def test_fits_a_phone(opened: Any, page_file: Path) -> None:
     assert not page.page.locator(".detail .panel").first.is_visible()
 
 
+def test_a_wide_table_keeps_all_its_columns_in_sight(opened: Any, page_file: Path) -> None:
+    page = opened(page_file)
+    over = page.page.evaluate(
+        """async () => {
+            const columns = [{ key: "model", label: "Model", kind: "model" }];
+            const row = { model: "a display name (organisation/a-long-model-id-0.75)" };
+            for (let n = 0; n < 5; n += 1) {
+                columns.push({ key: `m${n}`, label: `A measure number ${n}`, kind: "interval",
+                               digits: 0, plot: n === 0 });
+                row[`m${n}`] = { v: 1595, lo: 1578, hi: 1614 };
+            }
+            const block = tableBlock({ columns, rows: [row] });
+            document.querySelector("main > div:not([hidden])").prepend(block);
+            await new Promise((done) => setTimeout(done, 300));
+            const scroll = block.querySelector(".scroll");
+            return [scroll.scrollWidth - scroll.clientWidth, !!block.querySelector(".dense")];
+        }"""
+    )
+    assert over == [0, True]
+
+
+def test_names_sort_by_the_numbers_in_them(opened: Any, page_file: Path) -> None:
+    page = opened(page_file)
+    names = ["eigen-0.9", "m10", "eigen-0.45", "m9", "eigen"]
+    found = page.page.evaluate("(names) => names.sort(compareWords)", names)
+    assert found == ["eigen", "eigen-0.45", "eigen-0.9", "m9", "m10"]
+
+
 def test_ten_thousand_items_do_not_freeze_it(opened: Any, large_page: Path) -> None:
     page = opened(large_page)
     # The longest time the page does not answer, watched from inside.
