@@ -303,7 +303,9 @@ def _series_name(model: str, system: str, series: Sequence[tuple[str, str]]) -> 
 
 
 def _look(number: int) -> tuple[str, str]:
-    return style.PALETTE[number % len(style.PALETTE)], _MARKERS[number % len(_MARKERS)]
+    """Colour and marker, no two alike: markers move on with each round of colours."""
+    at = (number + number // len(style.PALETTE)) % len(_MARKERS)
+    return style.PALETTE[number % len(style.PALETTE)], _MARKERS[at]
 
 
 def _aside(number: int, of: int) -> float:

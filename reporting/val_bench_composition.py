@@ -9,27 +9,12 @@ from typing import TYPE_CHECKING
 from benchmarks.val_bench.result import ValBenchResult
 from reporting import style
 from reporting.val_bench_caption import Caption, captioned_figure, sample_words
+from reporting.val_bench_outcomes import OUTCOME_COLORS, OUTCOME_LABELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-OUTCOME_LABELS = {
-    "consistent": "consistent",
-    "mixed": "mixed",
-    "contradictory": "contradictory",
-    "one_refused": "one side refused",
-    "both_refused": "both sides refused",
-    "no_information": "no information",
-}
-OUTCOME_COLORS = {
-    "consistent": style.BLUE,
-    "mixed": style.SAND,
-    "contradictory": style.VERMILLION,
-    "one_refused": style.PURPLE,
-    "both_refused": style.PLUM,
-    "no_information": style.YELLOW,
-}
 _NAME_LETTERS = 22
 
 

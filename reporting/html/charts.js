@@ -8,9 +8,12 @@ function chartConfig(narrow) {
   const css = getComputedStyle(document.documentElement);
   const color = (name) => css.getPropertyValue(name).trim();
   const ink = color("--ink"), muted = color("--muted"), line = color("--line"), point = color("--point");
+  // The first eight stay apart under colour blindness; `model_colors.py` gives them out.
   const category = Theme.dark
-    ? ["#56b4e9", "#ff8a4c", "#3ecb9f", "#f2b632", "#e3a3c6", "#8fa8ff", "#d8d5dd"]
-    : ["#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9", "#333333"];
+    ? ["#56b4e9", "#ff8a4c", "#3ecb9f", "#f2b632", "#e3a3c6", "#8040e0", "#d8d5dd", "#806040",
+      "#c00080", "#a06000", "#0080a0", "#a0e080", "#6060c0", "#e060c0", "#a08080", "#8fa8ff"]
+    : ["#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9", "#333333", "#8000e0",
+      "#804020", "#400040", "#4020a0", "#c0a060", "#a00080", "#8060e0", "#606060", "#000000"];
   return {
     background: "transparent",
     font: getComputedStyle(document.body).fontFamily,
@@ -46,6 +49,7 @@ function narrowed(spec) {
   return JSON.parse(JSON.stringify(spec), (key, value) => {
     if (key === "legend" && value && value.columns) return { ...value, columns: 1 };
     if (key === "labelAngle" && value) return -90;
+    if (key === "axis" && value && value.labelLimit) return { ...value, labelLimit: 150 };
     return value;
   });
 }

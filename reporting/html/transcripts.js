@@ -4,7 +4,7 @@
 
 const CHUNK = 100, ITEM_HEIGHT = 60, CHUNKS_KEPT = 30;
 const OUTCOME_TONES = {
-  consistent: "good", contradictory: "bad", "one side refused": "warn", "both refused": "warn",
+  consistent: "good", contradictory: "bad", "one side refused": "warn", "both sides refused": "warn",
   "no information": "warn", "closest to its own persona": "good", "no closer than chance": "bad",
   unreadable: "bad",
 };

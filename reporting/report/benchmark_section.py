@@ -9,7 +9,8 @@ from typing import Any
 from reporting.report import blocks, charts
 from reporting.report.assemble import Report, ScoredBoard
 from reporting.report.blocks import Block, cell, column, finite, measure_column
-from reporting.report.specifics import specific_blocks
+from reporting.report.model_colors import places
+from reporting.report.specifics import GROUPS, specific_blocks
 from reporting.report.values import Value
 
 RANKS = (
@@ -61,9 +62,10 @@ def under_display_names(scored: ScoredBoard) -> ScoredBoard:
     )
 
 
-def all_models(report: Report) -> list[str]:
-    """Every model of the report, in the order that gives each its one colour."""
-    return sorted({n for boards in report.boards.values() for b in boards for n in b.board.names})
+def colors_of(report: Report) -> dict[str, int]:
+    """The one place among the page's colours of every model that a chart needs one for."""
+    colored = [b for name, boards in report.boards.items() if name in GROUPS for b in boards]
+    return places([place.model for place in scored.standings] for scored in colored)
 
 
 def board_blocks(scored: ScoredBoard, report: Report) -> list[Block]:
@@ -93,7 +95,7 @@ def board_blocks(scored: ScoredBoard, report: Report) -> list[Block]:
         spec = charts.intervals(points, headline, models)
         parts.append(blocks.chart(f"{headline.label} with 95% intervals", spec))
     parts += difference_blocks(scored)
-    parts += specific_blocks(scored, models, all_models(report))
+    parts += specific_blocks(scored, models, colors_of(report))
     return parts
 
 

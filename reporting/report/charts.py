@@ -7,27 +7,23 @@ becomes part of an expression.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from reporting.report import model_colors
 from reporting.report.differences import Difference
 from reporting.report.values import Measure
+from reporting.style import number
+from reporting.val_bench_outcomes import OUTCOME_COLORS, OUTCOME_LABELS
 
 Rows = list[dict[str, Any]]
 Spec = dict[str, Any]
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 ROW = 26  # pixels a model
+NAME_LETTERS = 31  # of a model in a label that names two
+PAIR_LIMIT = 480  # pixels of such a label
 NO_GROUP = "(none)"
-OUTCOME_ORDER = (
-    "consistent",
-    "mixed",
-    "contradictory",
-    "one side refused",
-    "both refused",
-    "no information",
-)
-OUTCOME_COLORS = ("#0072B2", "#56B4E9", "#D55E00", "#E69F00", "#F0E442", "#999999")
 
 
 def intervals(rows: Rows, measure: Measure, models: Sequence[str]) -> Spec:
@@ -67,6 +63,7 @@ def forest(differences: Sequence[Difference], measure: Measure) -> Spec:
         "type": "nominal",
         "sort": [row["pair"] for row in rows],
         "title": None,
+        "axis": {"labelLimit": PAIR_LIMIT},
     }
     color = {
         "field": "told",
@@ -76,7 +73,8 @@ def forest(differences: Sequence[Difference], measure: Measure) -> Spec:
         "legend": {"orient": "top", "columns": 2},
     }
     tips = [
-        tip("pair", "Difference"),
+        tip("first", "First"),
+        tip("second", "less"),
         tip("value", "Value", measure.digits),
         tip("low", "95% from", measure.digits),
         tip("high", "to", measure.digits),
@@ -104,11 +102,13 @@ def forest(differences: Sequence[Difference], measure: Measure) -> Spec:
 
 
 def _difference_rows(differences: Sequence[Difference]) -> Rows:
-    """One row a difference that was measured, without what all names begin with."""
-    cut = common_prefix([name for d in differences for name in (d.first, d.second)])
+    """One row a difference that was measured, its label short enough for both names."""
+    short = short_names([name for d in differences for name in (d.first, d.second)])
     return [
         {
-            "pair": f"{d.first[cut:]} \u2212 {d.second[cut:]}",
+            "pair": f"{short[d.first]} \u2212 {short[d.second]}",
+            "first": d.first,
+            "second": d.second,
             "value": _plain(d.value),
             "low": _plain(d.low),
             "high": _plain(d.high),
@@ -127,7 +127,8 @@ def outcomes(rows: Rows, models: Sequence[str]) -> Spec:
 
     `rows` hold model, outcome, value (percent).
     """
-    order = {name: place for place, name in enumerate(OUTCOME_ORDER)}
+    names = list(OUTCOME_LABELS.values())
+    order = {name: place for place, name in enumerate(names)}
     table = [{**row, "order": order.get(row["outcome"], len(order))} for row in rows]
     body = {
         "mark": {"type": "bar", "height": {"band": 0.72}},
@@ -145,7 +146,7 @@ def outcomes(rows: Rows, models: Sequence[str]) -> Spec:
                 "field": "outcome",
                 "type": "nominal",
                 "title": None,
-                "scale": {"domain": list(OUTCOME_ORDER), "range": list(OUTCOME_COLORS)},
+                "scale": {"domain": names, "range": list(OUTCOME_COLORS.values())},
                 "legend": {"orient": "top", "columns": 3},
             },
             "order": {"field": "order", "type": "quantitative"},
@@ -157,24 +158,30 @@ def outcomes(rows: Rows, models: Sequence[str]) -> Spec:
 
 
 def groups(
-    rows: Rows, measure: Measure, models: Sequence[str], heading: str, everyone: Sequence[str] = ()
+    rows: Rows,
+    measure: Measure,
+    models: Sequence[str],
+    heading: str,
+    colors: Mapping[str, int] | None = None,
 ) -> Spec:
     """One measure by group (category, framework), models side by side; the legend picks a model.
 
-    `rows` hold model, group, n, value, low, high. A model's colour is its place in `everyone`, so
-    that it has the same one in every chart of a report; `models` where that is not given.
+    `rows` hold model, group, n, value, low, high. `colors` are the models' places among the page's
+    colours, so that each has the same one in every chart of a report.
     """
     names = sorted({str(row["group"]) for row in rows}, key=lambda name: (name == NO_GROUP, name))
     x = _x(measure, _ends(rows, measure))
     y = {"field": "group", "type": "nominal", "sort": names, "title": None}
-    color = {
+    domain = model_colors.domain(models, colors or {})
+    look = {
         "field": "model",
         "type": "nominal",
         "sort": list(models),
         "title": None,
-        "scale": {"domain": list(everyone or models)},
         "legend": {"orient": "top", "columns": 3, "labelLimit": 220, "values": list(models)},
     }
+    color = {**look, "scale": {"domain": domain}}
+    shape = {**look, "scale": {"domain": domain, "range": model_colors.shapes(domain)}}
     tips = [
         tip("model", "Model"),
         tip("group", heading),
@@ -196,7 +203,7 @@ def groups(
         },
         {
             "mark": {"type": "point", "filled": True, "size": 40},
-            "encoding": {**shared, "x": {**x, "field": "value"}, "tooltip": tips},
+            "encoding": {**shared, "shape": shape, "x": {**x, "field": "value"}, "tooltip": tips},
         },
     ]
     return spec_of({"layer": layers}, rows, len(names) * (12 + 9 * len(models)))
@@ -215,12 +222,24 @@ def spec_of(body: Spec, rows: Rows, height: float) -> Spec:
 
 
 def _x(measure: Measure, domain: tuple[float, float] | None) -> Spec:
-    unit = f" ({measure.unit})" if measure.unit else ""
     scale: Spec = {"zero": False, "nice": True}
     if domain:
         scale["domain"] = list(domain)
         scale["nice"] = False
-    return {"type": "quantitative", "title": f"{measure.label}{unit}", "scale": scale}
+    return {"type": "quantitative", "title": axis_title(measure), "scale": scale}
+
+
+def axis_title(measure: Measure) -> str:
+    """A measure with its unit, or with its ends where it has no unit."""
+    low, high = measure.limits
+    ends = measure.unit
+    if not ends and math.isfinite(low) and math.isfinite(high):
+        ends = f"{number(low, 0)} to {number(high, 0)}"
+    if not ends:
+        return measure.label
+    if measure.label.endswith(")"):
+        return f"{measure.label[:-1]}, {ends})"
+    return f"{measure.label} ({ends})"
 
 
 def _ends(rows: Rows, measure: Measure) -> tuple[float, float] | None:
@@ -275,6 +294,31 @@ def common_prefix(names: Sequence[str]) -> int:
     """How many letters every name shares up to its last `/`: "sim/" says nothing twice in a row."""
     prefixes = {name[: name.rfind("/") + 1] for name in names}
     return len(prefixes.pop()) if len(prefixes) == 1 else 0
+
+
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """Names for a narrow place, still all different: without what all begin with, without the id
+    behind a display name, and long ones without their middle."""
+    cut = common_prefix(names)
+    short = {name: name[cut:] for name in names}
+    ways: tuple[Callable[[str], str], ...] = (_without_id, _without_middle)
+    for way in ways:
+        shorter = {name: way(label) for name, label in short.items()}
+        if len(set(shorter.values())) == len(shorter):
+            short = shorter
+    return short
+
+
+def _without_id(name: str) -> str:
+    shown, bracket, _ = name.partition(" (")
+    return shown if bracket and name.endswith(")") else name
+
+
+def _without_middle(name: str) -> str:
+    if len(name) <= NAME_LETTERS:
+        return name
+    half = (NAME_LETTERS - 1) // 2
+    return f"{name[:half]}…{name[-half:]}"
 
 
 def _plain(value: float) -> float | None:

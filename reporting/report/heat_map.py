@@ -13,8 +13,11 @@ def heat_map(
     titles: tuple[str, str, str],
     scheme: str,
     digits: int = 2,
+    top: float | None = None,
 ) -> Spec:
-    """A matrix in long form; `titles` of x, y and the value."""
+    """A matrix in long form; `titles` of x, y and the value, whose colours go from 0 to `top` (the
+    greatest one where that is not given)."""
+    top = top or max(row[value] for row in rows) or 1.0
     columns = list(dict.fromkeys(row[x] for row in rows))
     lines = list(dict.fromkeys(row[y] for row in rows))
     few = len(columns) <= 8
@@ -35,31 +38,35 @@ def heat_map(
         },
         "tooltip": [tip(y, titles[1]), tip(x, titles[0]), tip(value, titles[2], digits)],
     }
-    layers = [_cells(base, value, titles[2], scheme)]
+    layers = [_cells(base, value, titles[2], scheme, top)]
     if few:
-        layers.append(_numbers(base, rows, value, digits))
+        layers.append(_numbers(base, value, digits, top))
     return spec_of({"layer": layers}, rows, max(80, min(520, (34 if few else 16) * len(lines))))
 
 
-def _cells(base: Spec, value: str, title: str, scheme: str) -> Spec:
+def _cells(base: Spec, value: str, title: str, scheme: str, top: float) -> Spec:
     color = {
         "field": value,
         "type": "quantitative",
         "title": title,
-        "scale": {"scheme": scheme},
-        "legend": {"orient": "bottom", "gradientLength": 160},
+        "scale": {"scheme": scheme, "domain": [0, top]},
+        "legend": {
+            "orient": "bottom",
+            "gradientLength": 160,
+            "values": [0, top / 2, top],
+            "format": ".2f",
+        },
     }
     return {"mark": {"type": "rect"}, "encoding": {**base, "color": color}}
 
 
-def _numbers(base: Spec, rows: Rows, value: str, digits: int) -> Spec:
+def _numbers(base: Spec, value: str, digits: int, top: float) -> Spec:
     """The values, white where the cell is dark."""
-    middle = (max(row[value] for row in rows) + min(row[value] for row in rows)) / 2
     encoding = {
         **base,
         "text": {"field": value, "type": "quantitative", "format": f".{digits}f"},
         "color": {
-            "condition": {"test": {"field": value, "gt": middle}, "value": "white"},
+            "condition": {"test": {"field": value, "gt": 0.6 * top}, "value": "white"},
             "value": "#111",
         },
     }

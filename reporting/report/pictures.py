@@ -6,6 +6,7 @@ from pathlib import Path
 
 from reporting import style
 from reporting.report.assemble import Report, ScoredBoard
+from reporting.report.charts import axis_title
 
 MOST_MODELS = 60
 
@@ -40,7 +41,7 @@ def _leaderboard(scored: ScoredBoard, report: Report):  # type: ignore[no-untype
         axes.set_yticks(positions, [_label(p.model, p.rank_low, p.rank_high) for p in places])
         axes.set_ylim(len(places) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel(headline.label + (f" ({headline.unit})" if headline.unit else ""))
+        axes.set_xlabel(axis_title(headline))
     return figure
 
 

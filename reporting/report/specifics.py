@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,18 +12,28 @@ from reporting.report.assemble import ScoredBoard
 from reporting.report.blocks import Block, cell, column, measure_column
 from reporting.report.heat_map import heat_map
 from reporting.report.values import Value
+from reporting.val_bench_outcomes import OUTCOME_RULE
+
+GROUPS = {
+    "val_bench": {
+        "category": ("By category", "Category"),
+        "issue_scale": ("By issue awareness", "Level"),
+    },
+    "steerability": {"framework": ("By framework", "Framework")},
+}
+"""The charts in which each model has its colour: their frames, titles and what groups are."""
 
 
 def specific_blocks(
-    scored: ScoredBoard, models: Sequence[str], everyone: Sequence[str]
+    scored: ScoredBoard, models: Sequence[str], colors: Mapping[str, int]
 ) -> list[Block]:
-    """What no other benchmark has; `everyone` is all models of the report, for their colours."""
+    """What no other benchmark has; `colors` are the models' places among the page's colours."""
     builders = {
         "val_bench": val_bench_blocks,
         "eigenbench": eigenbench_blocks,
         "steerability": steerability_blocks,
     }
-    return builders[scored.benchmark.name](scored, models, everyone)
+    return builders[scored.benchmark.name](scored, models, colors)
 
 
 def frames(scored: ScoredBoard, name: str) -> pd.DataFrame:
@@ -47,7 +57,7 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def val_bench_blocks(
-    scored: ScoredBoard, models: Sequence[str], everyone: Sequence[str]
+    scored: ScoredBoard, models: Sequence[str], colors: Mapping[str, int]
 ) -> list[Block]:
     """Outcomes, categories, awareness."""
     parts: list[Block] = []
@@ -55,13 +65,13 @@ def val_bench_blocks(
     if len(outcomes):
         parts += [
             blocks.heading("What became of the pairs"),
-            blocks.chart("", charts.outcomes(records(outcomes), models)),
+            blocks.chart("", charts.outcomes(records(outcomes), models), OUTCOME_RULE),
         ]
     return parts + group_blocks(
         scored,
         models,
-        {"category": ("By category", "Category"), "issue_scale": ("By issue awareness", "Level")},
-        everyone,
+        GROUPS["val_bench"],
+        colors,
     )
 
 
@@ -69,7 +79,7 @@ def group_blocks(
     scored: ScoredBoard,
     models: Sequence[str],
     wanted: dict[str, tuple[str, str]],
-    everyone: Sequence[str],
+    colors: Mapping[str, int],
 ) -> list[Block]:
     """The headline by groups of items, a chart each and the table behind it."""
     parts: list[Block] = []
@@ -97,7 +107,7 @@ def group_blocks(
         parts.append(blocks.heading(title))
         if len(models) <= 12 and table["group"].nunique() <= 30:
             drawn = [{**row, "group": str(row["group"])} for row in records(table)]
-            parts.append(blocks.chart("", charts.groups(drawn, headline, models, label, everyone)))
+            parts.append(blocks.chart("", charts.groups(drawn, headline, models, label, colors)))
         parts.append(
             blocks.fold("As a table", [blocks.table(columns, rows, sort=("group", False))])
         )
@@ -109,7 +119,7 @@ def _nan(value: Any) -> float:
 
 
 def eigenbench_blocks(
-    scored: ScoredBoard, models: Sequence[str], _everyone: Sequence[str]
+    scored: ScoredBoard, models: Sequence[str], _colors: Mapping[str, int]
 ) -> list[Block]:
     """Who trusts whom, and what the judges do."""
     parts: list[Block] = []
@@ -174,11 +184,10 @@ def _interval_cell(row: dict[str, Any], name: str) -> Any:
 
 
 def steerability_blocks(
-    scored: ScoredBoard, models: Sequence[str], everyone: Sequence[str]
+    scored: ScoredBoard, models: Sequence[str], colors: Mapping[str, int]
 ) -> list[Block]:
     """By framework, by persona, the accuracy matrix of each model."""
-    wanted = {"framework": ("By framework", "Framework")}
-    parts = group_blocks(scored, models, wanted, everyone)
+    parts = group_blocks(scored, models, GROUPS["steerability"], colors)
     parts += matrix_blocks(frames(scored, "scores"), models)
     people = frames(scored, "personas")
     if len(people):
@@ -201,6 +210,7 @@ def matrix_blocks(scores: pd.DataFrame, models: Sequence[str]) -> list[Block]:
                 "accuracy",
                 ("tested on", "steered to", "accuracy"),
                 "blues",
+                top=1.0,
             )
             options[model] = [blocks.chart("", spec)]
     words = (

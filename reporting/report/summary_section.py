@@ -9,6 +9,7 @@ from reporting.report.agreement import Agreement
 from reporting.report.assemble import Report, ScoredBoard
 from reporting.report.benchmark_section import RANKS, board_rows
 from reporting.report.blocks import Block, cell, column, finite, measure_column
+from reporting.report.charts import axis_title
 from reporting.report.judges import standing
 from reporting.report.runs_section import spending
 from reporting.report.values import Value
@@ -142,7 +143,7 @@ def scatter_block(report: Report, a: Agreement) -> Block | None:
         rows.append(row)
     measures = [s.benchmark.measure(s.benchmark.headline) for s in (first, second)]
     titles = tuple(
-        m.label if m.label == name else f"{name}: {m.label}"
+        axis_title(m) if m.label == name else f"{name}: {axis_title(m)}"
         for name, m in zip((a.first, a.second), measures, strict=True)
     )
     spec = scatter.scatter(rows, measures[0], measures[1], (titles[0], titles[1]))

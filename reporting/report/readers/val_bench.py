@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from reporting.report.readers.files import located, read_json
-from reporting.report.readers.val_bench_transcripts import OUTCOMES, source
+from reporting.report.readers.val_bench_transcripts import source
 from reporting.report.values import (
     Covered,
     Entry,
@@ -24,6 +24,7 @@ from reporting.report.values import (
     spent_in,
     value_of,
 )
+from reporting.val_bench_outcomes import OUTCOME_LABELS
 
 if TYPE_CHECKING:
     from calibration.asked import Asked
@@ -242,7 +243,7 @@ def _frames(metrics: dict[str, Any], model: str) -> dict[str, pd.DataFrame]:
     frames["outcomes"] = pd.DataFrame(
         [
             {"model": model, "outcome": label} | value_of(estimates.get(f"share_{name}"))._asdict()
-            for name, label in OUTCOMES.items()
+            for name, label in OUTCOME_LABELS.items()
         ]
     )
     return frames

@@ -11,22 +11,15 @@ import pandas as pd
 from benchmarks.val_bench.judging import BACKWARD_SUFFIX, REVERSED
 from reporting.report.transcripts import Panel, Part, Transcript, transcript_id
 from reporting.report.values import Run, TranscriptSource
+from reporting.val_bench_outcomes import OUTCOME_LABELS
 
-OUTCOMES = {
-    "consistent": "consistent",
-    "mixed": "mixed",
-    "contradictory": "contradictory",
-    "one_refused": "one side refused",
-    "both_refused": "both refused",
-    "no_information": "no information",
-}
 SIDES = ("for", "against")
 
 
 def source(run: Run, model: str, judge: str, judged: Any, pairs: pd.DataFrame) -> TranscriptSource:
     """The transcripts of a run's pairs, one a row of `judged`."""
     strata = [
-        OUTCOMES.get(str(outcome), str(outcome)) if used else f"not used: {stage}"
+        OUTCOME_LABELS.get(str(outcome), str(outcome)) if used else f"not used: {stage}"
         for outcome, used, stage in zip(
             pairs["outcome"], pairs["used"], pairs["stage"], strict=True
         )
