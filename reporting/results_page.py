@@ -12,13 +12,18 @@ import html
 import textwrap
 from pathlib import Path
 
+from reporting.results_titles import titled
+
 NAME = "results.html"
 MOST_ROWS = 500
+MOST_LETTERS = 120
+"""Of a line of the summary that is a sentence."""
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem;"
     "color:#222}table{border-collapse:collapse;font-size:13px}td,th{padding:.2rem .6rem;"
     "border-bottom:1px solid #ddd;text-align:left}pre{overflow-x:auto;background:#f6f6f6;"
     "padding:1rem}img{max-width:100%}.scroll{overflow-x:auto}"
+    "small{color:#666;font-weight:normal;font-size:.7em}"
 )
 
 
@@ -26,9 +31,9 @@ def write_results_page(summary: str, folder: Path) -> Path:
     """Write the page of a results folder: its summary, pictures and tables; return its path."""
     title, _, rest = summary.partition("\n")
     body = textwrap.dedent(rest).strip("\n")  # the first line's own indent keeps the columns
-    parts = [f"<h1>{_text(title)}</h1>", f"<pre>{_text(body)}</pre>"]
-    parts += [_picture(path) for path in sorted(folder.glob("*.png"))]
-    parts += [_table(path) for path in sorted(folder.glob("*.csv"))]
+    parts = [f"<h1>{_text(title)}</h1>", f"<pre>{_text(_wrapped(body))}</pre>"]
+    parts += [_picture(name, path) for name, path in titled(folder, ".png")]
+    parts += [_table(name, path) for name, path in titled(folder, ".csv")]
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     page = (
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
@@ -47,13 +52,33 @@ def _text(value: str) -> str:
     return html.escape(value)
 
 
-def _picture(path: Path) -> str:
+def _wrapped(body: str) -> str:
+    """Long sentences in several lines; columns stay as they are."""
+    lines = []
+    for line in body.splitlines():
+        words = line.lstrip()
+        if len(line) <= MOST_LETTERS or "  " in words:
+            lines.append(line)
+            continue
+        indent = line[: len(line) - len(words)]
+        lines += textwrap.wrap(
+            words,
+            MOST_LETTERS,
+            initial_indent=indent,
+            subsequent_indent=f"{indent}  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines)
+
+
+def _picture(title: str, path: Path) -> str:
     data = base64.b64encode(path.read_bytes()).decode()
-    name = _text(path.stem.replace("_", " "))
+    name = _text(title)
     return f'<h2>{name}</h2><img alt="{name}" src="data:image/png;base64,{data}">'
 
 
-def _table(path: Path) -> str:
+def _table(title: str, path: Path) -> str:
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
     if not rows:
@@ -67,4 +92,5 @@ def _table(path: Path) -> str:
         f"<p>{len(rows) - 1:,} rows; the first {MOST_ROWS:,}.</p>" if len(rows) > MOST_ROWS else ""
     )
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<h2>{_text(path.name)}</h2>{more}<div class="scroll">{table}</div>'
+    named = f"<small>{_text(path.name)}</small>"
+    return f'<h2>{_text(title)} {named}</h2>{more}<div class="scroll">{table}</div>'
