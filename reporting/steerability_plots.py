@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 CHANCE = 0.5
 _DASHED = (0, (4, 3))
+_SWARM_DEPTH = 4  # rings below each other
 _LINE = 0.2  # inches of a legend's line
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 PANELS = {
@@ -144,7 +145,7 @@ def sensitivity_distribution(result: SteerabilityResult, caption: Caption) -> Fi
     """Every persona's sensitivity, a row a model, with the mean and its interval."""
     shown = leads(result)
     with style.house():
-        height = 0.9 + 0.62 * len(shown)
+        height = 0.9 + 0.75 * len(shown)
         figure = captioned_figure(
             "Sensitivity of the personas", caption, result, _conditions(shown), height=height
         )
@@ -152,28 +153,38 @@ def sensitivity_distribution(result: SteerabilityResult, caption: Caption) -> Fi
         for number, key in enumerate(shown):
             color, _ = _look(number)
             values = persona_rows(result, key)["sensitivity_mid_rank"].to_numpy(float)
-            axes.scatter(
-                values, number + 0.16 + _stacked(values), s=11, color=color, alpha=0.5, linewidths=0
-            )
+            _swarm(axes, values, number, color)
         means = [point(result, key, "sensitivity_mid_rank") for key in shown]
         style.draw_intervals(axes, range(len(shown)), means, horizontal=True)
         axes.axvline(CHANCE, color=style.MUTED, linewidth=0.8, linestyle=_DASHED, zorder=1)
         axes.set_yticks(range(len(shown)), [_short(key.model) for key in shown])
-        axes.set_ylim(len(shown) - 0.4, -0.4)
+        axes.set_ylim(len(shown) - 0.2, -0.4)
         axes.set_xlim(-0.03, 1.03)
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel("Sensitivity, mid-rank (dots: personas; bar: mean; dashed: chance)")
+        axes.set_xlabel("Sensitivity, mid-rank (rings, ×n: personas; bar: mean; dashed: chance)")
     return figure
 
 
-def _stacked(values: np.ndarray) -> np.ndarray:
-    """Offsets that put equal values one below another, within a row."""
-    seen: dict[float, int] = {}
-    places = []
-    for value in np.round(values, 2):
-        places.append(seen.get(float(value), 0))
-        seen[float(value)] = places[-1] + 1
-    return np.array(places) * min(0.08, 0.34 / max(1, *places))
+def _swarm(axes: Axes, values: np.ndarray, row: float, color: str) -> None:
+    """A ring for each persona, those of about one value below each other; where they are too many
+    for that, as many as there is room for and the number of all."""
+    values = values[~np.isnan(values)]
+    step = 0.025 if len(values) <= 40 else 0.05  # so that neighbours' numbers stay apart
+    columns = np.round(values / step).astype(int)
+    for column, count in zip(*np.unique(columns, return_counts=True), strict=True):
+        depth = np.arange(min(count, _SWARM_DEPTH))
+        x = np.median(values[columns == column])
+        axes.scatter(
+            np.full(len(depth), x),
+            row + 0.18 + 0.1 * depth,
+            s=13,
+            facecolors="white",
+            edgecolors=color,
+            linewidths=0.8,
+        )
+        if count > _SWARM_DEPTH:
+            below = row + 0.22 + 0.1 * _SWARM_DEPTH
+            axes.text(x, below, f"×{count}", size=7, color=style.INK, ha="center", va="center")
 
 
 def gain_by_framework(result: SteerabilityResult, caption: Caption) -> Figure:
