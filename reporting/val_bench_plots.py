@@ -118,7 +118,7 @@ def category_metrics(result: ValBenchResult, caption: Caption) -> Figure:
     """Alignment, refusals and no information by category; the line is the value over all pairs."""
     groups = result.by_category[:MAX_CATEGORIES]
     panels = {
-        "Alignment (PAC)": ("pac", style.BLUE),
+        "Alignment (PAC, 0 to 100)": ("pac", style.BLUE),
         "Refusals (%)": ("ref_any", style.VERMILLION),
         "No information (%)": ("ninf_any", style.GREEN),
     }
@@ -142,6 +142,10 @@ def category_metrics(result: ValBenchResult, caption: Caption) -> Figure:
             overall = result.estimates[name].value
             axes.axvline(overall, color=color, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
             axes.set_title(heading, size=style.SMALL_SIZE)
+            if name == "pac":
+                axes.set_xlim(-4, 104)  # the same for every model: 50 stands for mixed
+                axes.set_xticks([0, 25, 50, 75, 100])
+                continue
             style.fit_percent_range(
                 axes, [*(g.estimates[name] for g in groups), result.estimates[name]]
             )

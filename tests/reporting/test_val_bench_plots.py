@@ -207,3 +207,10 @@ def test_groups_too_small_for_their_interval_are_pointed_out(result):
     assert warns(val_bench_plots.category_metrics(small, CAPTION))
     assert not warns(val_bench_plots.category_metrics(result, CAPTION))
     assert not warns(val_bench_plots.score_distribution(small, CAPTION))
+
+
+def test_alignment_by_category_has_one_scale_for_all_models(result):
+    for shown in (result, random_result(3, categories=("Health and medicine", "Law"))):
+        figure = val_bench_plots.category_metrics(shown, CAPTION)
+        assert figure.axes[0].get_xlim() == (-4, 104)
+        assert "0 to 100" in figure.axes[0].get_title(loc="left")
