@@ -17,6 +17,8 @@ import pandas as pd
 from calibration.report import JudgeReport
 from calibration.thresholds import PASS
 from reporting.calibration_tables import HIGH, LOW, tables
+from reporting.calibration_words import VERDICTS
+from reporting.style import number
 
 READING = (
     "A judge passes when every measure lies within its passing limit. Caution means that a measure "
@@ -134,26 +136,92 @@ def _filled(report: JudgeReport, folder: Path) -> list[tuple[Section, str, pd.Da
 
 
 def compact(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as a reader wants it: each value and its interval in one cell, no empty columns."""
+    """The table as a reader wants it: each value and its interval in one cell and to the same
+    digits, shares as percent, no empty columns."""
+    table = _for_readers(table)
     merged: dict[str, list[object]] = {}
     for name in map(str, table.columns):
         if name.endswith((LOW, HIGH)):
             continue
         prefix = "" if name == "Value" else f"{name} "
         if f"{prefix}{LOW}" not in table:
-            merged[name] = table[name].tolist()
+            merged[name] = _alike(table[name])
             continue
-        ends = zip(table[name], table[f"{prefix}{LOW}"], table[f"{prefix}{HIGH}"], strict=True)
-        merged[f"{name} (95% CI)"] = [_with_ends(*three) for three in ends]
+        ends = [table[part] for part in (name, f"{prefix}{LOW}", f"{prefix}{HIGH}")]
+        rows = zip(*ends, _digits(table, name, ends), strict=True)
+        merged[f"{name} (95% CI)"] = [_with_ends(*row) for row in rows]
     return pd.DataFrame(
         {name: cells for name, cells in merged.items() if any(map(_says_something, cells))}
     )
 
 
-def _with_ends(value: object, low: object, high: object) -> str:
-    if shown(low) == "–":
-        return shown(value)
-    return f"{shown(value)} ({shown(low)} to {shown(high)})"
+_SHARES = ("Accuracy", "Identical")
+"""Columns that hold shares in every row."""
+_SHARE_ROWS = (
+    "Share of the variance within items",
+    "Items whose readings are all the same (share)",
+)
+
+
+def _for_readers(table: pd.DataFrame) -> pd.DataFrame:
+    """Shares as percent, and names in words."""
+    table = table.copy()
+    for name in _SHARES:
+        for end in ("", f" {LOW}", f" {HIGH}"):
+            if f"{name}{end}" in table:
+                table[f"{name}{end}"] *= 100.0
+    names = {f"{name}{end}": f"{name} %{end}" for name in _SHARES for end in ("", f" {LOW}")}
+    names |= {f"{name} {HIGH}": f"{name} % {HIGH}" for name in _SHARES}
+    table = table.rename(columns=names)
+    if "Unit" in table:
+        _scale(table, table["Unit"] == "share", ["Passes at", "Fails beyond", "Value", LOW, HIGH])
+        table["Unit"] = table["Unit"].replace("share", "%")
+    if "Statistic" in table:
+        shares = table["Statistic"].isin(_SHARE_ROWS)
+        _scale(table, shares, ["Value", LOW, HIGH])
+        words = table["Statistic"].str.removesuffix(" (share)")
+        table["Statistic"] = words.where(~shares, words + " (%)")
+    if "Section" in table:
+        table["Section"] = table["Section"].str.replace("_", " ")
+    if "Verdict" in table:
+        table["Verdict"] = [VERDICTS.get(name, name) for name in table["Verdict"]]
+    return table
+
+
+def _scale(table: pd.DataFrame, rows: pd.Series, columns: Sequence[str]) -> None:
+    """Some rows of some columns as percent."""
+    for name in columns:
+        numbers = pd.to_numeric(table[name])
+        table[name] = numbers.where(~rows, 100.0 * numbers)
+
+
+def _digits(table: pd.DataFrame, name: str, ends: Sequence[pd.Series]) -> list[int]:
+    """Digits after the point, row by row: one of percent and of PAC, two of everything smaller."""
+    if name == "Value" and "Unit" in table:
+        return [1] * len(table)
+    if name == "Value":
+        named = table.get("Statistic", pd.Series("", table.index))
+        return [1 if str(words).endswith("(%)") else 2 for words in named]
+    largest = max(pd.to_numeric(end).abs().max() for end in ends)
+    return [1 if largest >= 5 else 2] * len(table)
+
+
+def _with_ends(value: object, low: object, high: object, digits: int) -> str:
+    """A value and its ends, all to the same digits."""
+    words = [
+        number(float(n) if isinstance(n, float | int) else math.nan, digits)
+        for n in (value, low, high)
+    ]
+    return words[0] if words[1] == "–" else f"{words[0]} ({words[1]} to {words[2]})"
+
+
+def _alike(column: pd.Series) -> list[object]:
+    """A column's cells; whole numbers without a point."""
+    cells = column.tolist()
+    known = [cell for cell in cells if isinstance(cell, float) and not math.isnan(cell)]
+    if not known or not all(cell.is_integer() for cell in known):
+        return cells
+    return [int(c) if isinstance(c, float) and not math.isnan(c) else c for c in cells]
 
 
 def _says_something(cell: object) -> bool:

@@ -13,6 +13,7 @@ from reporting import style
 from reporting.calibration_figure import BARS, bar, report_figure
 from reporting.calibration_rater_plots import jury, looks, people, trust
 from reporting.calibration_tables import measure_name
+from reporting.calibration_words import VERDICTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -154,7 +155,7 @@ def reliability(report: JudgeReport, source: str) -> Figure | None:
     effects = report.order
     subtitle = f"{effects[0].n} pairs judged in both orders; {_noise(report)}"
     with style.house():
-        height = 0.7 + 0.27 * len(effects)
+        height = 0.7 + 0.36 * len(effects)
         note = f"{BARS} Zero (dashed): no order bias. No bar where nothing ever changed."
         figure = report_figure("Order of presentation", subtitle, report, source, height, note)
         left, right = figure.subplots(1, 2, sharey=True)
@@ -168,9 +169,13 @@ def reliability(report: JudgeReport, source: str) -> Figure | None:
         same = [bar(effect.identical, 100) for effect in effects]
         style.draw_intervals(right, rows, same, horizontal=True, color=style.BLUE)
         right.set_xlim(-3, 103)
-        left.set_yticks(rows, [effect.verdict.replace("_", " ") for effect in effects])
+        left.set_yticks(rows, [_verdict_label(effect.verdict) for effect in effects])
         left.set_ylim(len(effects) - 0.5, -0.5)
     return figure
+
+
+def _verdict_label(verdict: str) -> str:
+    return VERDICTS.get(verdict, verdict.replace("_", " ")).replace(", ", ",\n")
 
 
 def _noise(report: JudgeReport) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from calibration.estimate import Estimate
 from calibration.report import JudgeReport
 from reporting import style
 from reporting.calibration_figure import BARS, NAN, Bar, bar, report_figure
+
+BARE = f"{BARS} A row without a bar, or without a point, says why."
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,10 +31,10 @@ def jury(report: JudgeReport, source: str) -> Figure | None:
     rests = [Bar(NAN, NAN, NAN), *(bar(seat.pac_without) for seat in found.seats)]
     with style.house():
         height = 1.5 + 0.3 * len(pacs) + 0.4 * len(kappas)
-        figure = report_figure("The jury with", subtitle, report, source, height, BARS)
+        figure = report_figure("The jury with", subtitle, report, source, height, BARE)
         heights = [0.3 * len(pacs) + 0.4, 0.4 * len(kappas) + 0.3]
         top, below = figure.subplots(2, 1, height_ratios=heights)
-        _forest(top, pacs, "PAC", "this judge alone")
+        _forest(top, pacs, "PAC (0 to 100)", "this judge alone")
         places = [row + 0.22 for row in range(len(rests))]
         style.draw_intervals(
             top,
@@ -44,21 +48,24 @@ def jury(report: JudgeReport, source: str) -> Figure | None:
         )
         style.legend_above(top, columns=2)
         _forest(below, kappas, "Quadratic-weighted kappa (1: always the same)")
+        _say_why(below, [pair.kappa for pair in found.pairs])
     return figure
 
 
 def looks(report: JudgeReport, source: str) -> Figure | None:
     """What length, lists and hedging do to the score at equal verdict of the others."""
-    rows = [(f"{e.feature}\n{e.unit}", bar(e.effect)) for e in report.style or ()]
+    effects = {f"{e.feature}\n{e.unit}": e.effect for e in report.style or ()}
+    rows = [(name, bar(effect)) for name, effect in effects.items()]
     if not any(shown.value == shown.value for _, shown in rows):
         return None
     subtitle = "Change of the score where the verdict of the others is the same; 0: no effect"
     with style.house():
         figure = report_figure(
-            "Looks of the responses", subtitle, report, source, 0.7 + 0.5 * len(rows), BARS
+            "Looks of the responses", subtitle, report, source, 0.7 + 0.5 * len(rows), BARE
         )
         axes = figure.subplots()
         _forest(axes, rows, "Score points for one step")
+        _say_why(axes, list(effects.values()))
         axes.axvline(0, color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
     return figure
 
@@ -74,13 +81,14 @@ def people(report: JudgeReport, source: str) -> Figure | None:
         ("alpha, people and judge", bar(found.alpha_with_judge)),
     ]
     subtitle = f"{found.items} pairs, {found.labels} labels, {len(found.annotators)} annotator(s)"
-    note = f"{BARS} A line without a point is undefined: people.csv says why."
     with style.house():
         figure = report_figure(
-            "Judge and people", subtitle, report, source, 0.7 + 0.3 * len(rows), note
+            "Judge and people", subtitle, report, source, 0.7 + 0.3 * len(rows), BARE
         )
         axes = figure.subplots()
         _forest(axes, rows, "Kappa of the scores, and alpha (1: always the same, 0: chance)")
+        alphas = [found.alpha_people, found.alpha_with_judge]
+        _say_why(axes, [*(pair.score for pair in found.pairs), *alphas])
     return figure
 
 
@@ -123,3 +131,30 @@ def _forest(
     axes.set_yticks(range(len(rows)), [name for name, _ in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel(heading)
+
+
+def _say_why(axes: Axes, estimates: Sequence[Estimate]) -> None:
+    """Beside a row without a value, or without an interval, the reason."""
+    ends = [end for e in estimates for end in bar(e) if end == end] or [0.0]
+    middle = (min(ends) + max(ends)) / 2
+    for row, estimate in enumerate(estimates):
+        if estimate.value is not None and estimate.low is not None:
+            continue
+        words = f"not measured: {estimate.reason}"
+        x, align, aside = middle, "center", 0
+        if estimate.value is not None:
+            words = f"no interval: {estimate.reason}"
+            left = estimate.value > middle
+            x, align, aside = estimate.value, "right" if left else "left", -7 if left else 7
+        axes.annotate(
+            textwrap.fill(words, 44),
+            (x, row),
+            xytext=(aside, 0),
+            textcoords="offset points",
+            ha=align,
+            va="center",
+            size=style.SMALL_SIZE,
+            color=style.MUTED,
+            style="italic",
+            bbox={"facecolor": "white", "linewidth": 0, "pad": 1.0},
+        )

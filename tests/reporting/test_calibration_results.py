@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 
 from calibration.assemble import Panel, judge_reports
 from calibration.report import JudgeReport
+from reporting.calibration_page import compact
 from reporting.calibration_plots import PICTURES
 from reporting.calibration_results import summary, write_calibration
+from reporting.calibration_tables import tables
 from tests.calibration.asked import readings
 from tests.reporting.test_val_bench_plots import assert_words_on_the_page
 
@@ -93,3 +96,37 @@ def test_the_summary_names_verdict_limits_and_sections(reports: list[JudgeReport
     for words in ("Verdict: FAIL", "FAILED calibration", "passes at", "order (score)", "alpha"):
         assert words in text
     assert "winning rate" in text and "PAC by people: raw" in text
+
+
+def test_the_page_writes_numbers_in_one_style(reports: list[JudgeReport]) -> None:
+    found = tables(reports[0])
+    cell = re.compile(r"^\u2212?\d+\.(\d+)( \(\u2212?\d+\.(\d+) to \u2212?\d+\.(\d+)\))?$")
+    for name in ("checks", "known_answer_sets", "order", "repeatability", "jury_pairs", "people"):
+        table = compact(found[f"{name}.csv"])
+        assert not [c for c in table if c in ("Accuracy (95% CI)", "Identical (95% CI)")]
+        for column in (c for c in table if c.endswith("(95% CI)")):
+            for text in table[column]:
+                parts = cell.match(text)
+                assert parts or text == "\u2013", (name, column, text)
+                if parts and parts[2]:
+                    assert len({len(parts[n]) for n in (1, 3, 4)}) == 1
+    checks = compact(found["checks.csv"])
+    assert set(checks["Unit"]) == {"%", "points"} and checks["Passes at"].max() >= 80
+    order = compact(found["order.csv"])
+    assert "refusal, side for" in set(order["Verdict"])
+
+
+def test_pictures_say_why_a_bar_or_a_point_is_missing(reports: list[JudgeReport]) -> None:
+    (report, *_) = reports
+    assert report.jury is not None and report.style is not None
+    bare = replace(report.jury.pairs[0].kappa, value=1.0, low=None, high=None, reason="all equal")
+    none = replace(bare, value=None, reason="does not vary")
+    alike = replace(report.jury, pairs=(replace(report.jury.pairs[0], kappa=bare),))
+    effects = (replace(report.style[0], effect=none), *report.style[1:])
+    changed = replace(report, jury=alike, style=effects)
+    for name, words in (("jury", "no interval: all equal"), ("style", "not measured: does not")):
+        figure = PICTURES[name](changed, "A run.")
+        assert figure is not None
+        told = [text.get_text() for axes in figure.axes for text in axes.texts]
+        assert any(text.startswith(words) for text in told), told
+        assert_words_on_the_page(figure)
