@@ -212,7 +212,8 @@ def _with_ends(value: object, low: object, high: object, digits: int) -> str:
         number(float(n) if isinstance(n, float | int) else math.nan, digits)
         for n in (value, low, high)
     ]
-    return words[0] if words[1] == "–" else f"{words[0]} ({words[1]} to {words[2]})"
+    # One line may end before the interval, none within it.
+    return words[0] if words[1] == "–" else f"{words[0]} ({words[1]}\u00a0to\u00a0{words[2]})"
 
 
 def _alike(column: pd.Series) -> list[object]:
