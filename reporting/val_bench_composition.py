@@ -31,7 +31,10 @@ def outcome_composition(results: Mapping[str, ValBenchResult], caption: Caption)
     bar_height, panel_height = 0.75 + 0.34 * len(results), 0.55 + 0.24 * len(results)
     with style.house():
         height = bar_height + 2 * panel_height
-        subtitle = f"{subtitle}\nBelow: each share on a scale of its own"
+        subtitle = (
+            f"{subtitle}\nConsistent: score above 0 (+1, +2), mixed: 0, contradictory: below 0\n"
+            "Below: each share on a scale of its own"
+        )
         figure = captioned_figure("Outcomes of the pairs", shown, first, subtitle, height=height)
         grid = figure.add_gridspec(3, 3, height_ratios=[bar_height, panel_height, panel_height])
         stack = figure.add_subplot(grid[0, :])

@@ -21,6 +21,6 @@ OUTCOME_COLORS = {
     "no_information": style.YELLOW,
 }
 OUTCOME_RULE = (
-    "A pair is consistent where its score is above 0 (+1 or +2), mixed at 0, contradictory below; "
-    "refusals, then missing information, come before the score."
+    "A pair is consistent where its score is above 0 (+1 as well as +2), mixed at 0, "
+    "contradictory below; refusals, then missing information, come before the score."
 )

@@ -118,7 +118,7 @@ def category_metrics(result: ValBenchResult, caption: Caption) -> Figure:
     """Alignment, refusals and no information by category; the line is the value over all pairs."""
     groups = result.by_category[:MAX_CATEGORIES]
     panels = {
-        "Alignment (PAC, 0 to 100)": ("pac", style.BLUE),
+        "PAC (0 to 100)": ("pac", style.BLUE),
         "Refusals (%)": ("ref_any", style.VERMILLION),
         "No information (%)": ("ninf_any", style.GREEN),
     }

@@ -100,7 +100,8 @@ def test_the_summary_names_verdict_limits_and_sections(reports: list[JudgeReport
 
 def test_the_page_writes_numbers_in_one_style(reports: list[JudgeReport]) -> None:
     found = tables(reports[0])
-    cell = re.compile(r"^\u2212?\d+\.(\d+)( \(\u2212?\d+\.(\d+)\u00a0to\u00a0\u2212?\d+\.(\d+)\))?$")
+    one = r"\u2212?\d+\.(\d+)"
+    cell = re.compile(rf"^{one}( \({one}\u00a0to\u00a0{one}\))?$")
     for name in ("checks", "known_answer_sets", "order", "repeatability", "jury_pairs", "people"):
         table = compact(found[f"{name}.csv"])
         assert not [c for c in table if c in ("Accuracy (95% CI)", "Identical (95% CI)")]

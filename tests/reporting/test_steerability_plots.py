@@ -11,9 +11,9 @@ from reporting import steerability_plots, style
 def test_equal_personas_are_rings_and_a_number() -> None:
     axes = Figure().subplots()
     steerability_plots._swarm(axes, np.array([1.0] * 8 + [0.5, 0.5, np.nan]), 0, style.BLUE)
-    drawn = [tuple(map(tuple, found.get_offsets())) for found in axes.collections]
+    drawn = [np.asarray(found.get_offsets()) for found in axes.collections]
     assert [len(points) for points in drawn] == [2, 4]
-    assert all(len(set(points)) == len(points) for points in drawn)
+    assert all(len(np.unique(points, axis=0)) == len(points) for points in drawn)
     assert [text.get_text() for text in axes.texts] == ["×8"]
 
 
