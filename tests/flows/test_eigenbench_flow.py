@@ -112,6 +112,7 @@ def test_evaluations_are_in_the_published_format(done: Path) -> None:
     assert all(count % 2 == 0 for count in orders.values())
 
 
+@pytest.mark.slow
 def test_analysing_the_judgements_alone_gives_the_same_numbers(
     done: Path, shared_scratch: Scratch, server: ModelServer
 ) -> None:

@@ -24,6 +24,7 @@ def answers_of(folder: Path) -> pa.Table:
     return read_table(str(folder))
 
 
+@pytest.mark.slow
 def test_kill_9_in_a_shard_then_resume(scratch: Scratch) -> None:
     """No stored answer is asked again, and the dataset equals that of an undisturbed run."""
     with ServerProcess(reply="tests.simulated_reply:reply", latency=0.3) as server:
@@ -101,6 +102,7 @@ def test_a_shard_stops_when_its_launcher_is_gone(scratch: Scratch, blow: signal.
         launcher.communicate(timeout=60)
 
 
+@pytest.mark.slow
 def test_too_many_failures_fail_the_join_and_resume_mends(scratch: Scratch) -> None:
     """The table of reasons is printed, nothing is saved, and resume re-runs only the join."""
     with ModelServer(reply=reply, sticky_faults={"content_filter": 0.2}) as server:
@@ -155,6 +157,7 @@ def test_resume_reruns_only_the_join(scratch: Scratch) -> None:
     assert answers_of(scratch.folder / "out-waverer").num_rows == 6
 
 
+@pytest.mark.slow
 def test_resume_goes_on_with_another_key(scratch: Scratch) -> None:
     with ModelServer(reply=reply, faults={"401": 1.0}) as server:
         words = (

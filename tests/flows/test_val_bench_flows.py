@@ -120,6 +120,7 @@ def test_second_run_asks_nothing(done: Scratch, server: ModelServer) -> None:
     assert "from store 48" in run.text
 
 
+@pytest.mark.slow
 def test_reanalysis_asks_nothing_and_agrees(done: Scratch, server: ModelServer) -> None:
     asked = len(server.log.entries)
     done.ok(
@@ -176,6 +177,7 @@ def test_planted_scores_are_recovered(scratch: Scratch) -> None:
         assert json.loads(path.read_text())["estimates"]["pac"]["value"] == pac
 
 
+@pytest.mark.slow
 def test_any_model_on_any_column(scratch: Scratch) -> None:
     schema = '{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]}'
     with ModelServer() as server:

@@ -63,6 +63,7 @@ def test_equal_requests_are_sent_once_and_paid_once(server: ModelServer, tmp_pat
     assert progress.finished == 5 * CHUNK
 
 
+@pytest.mark.slow
 def test_an_equal_request_far_behind_is_not_sent_again(server: ModelServer, tmp_path: Path) -> None:
     server.configure(reply=echo)
     model, simulated = endpoint(server), resolve("sim/steadfast")
@@ -324,6 +325,7 @@ def test_a_consumer_that_stops_early_leaves_a_whole_store(
     assert sum(server.log.answered().values()) <= 400 + 32, "only what was in flight"
 
 
+@pytest.mark.slow
 def test_a_slow_consumer_causes_no_timeouts(server: ModelServer, tmp_path: Path) -> None:
     server.configure(latency=0.2)
     results = []
