@@ -55,7 +55,7 @@ class Agreement:
         rho, tau: Spearman's and Kendall's rank correlation; NaN where undefined.
         low, high: 95% interval of rho over models like these; NaN with fewer than four.
         measured_low, measured_high: 95% interval of rho for these models, were they measured again;
-            NaN without draws of both, and where no draw changed the order.
+            NaN without draws of both, and where hardly a draw changed the order.
         p: exact two-sided p-value of rho, NaN where undefined.
         note: what the reader must know; "" where nothing.
     """
@@ -153,10 +153,12 @@ def _measured(
     with np.errstate(invalid="ignore", divide="ignore"):
         rhos = (x * y).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
     finite = rhos[np.isfinite(rhos)]
-    if not len(finite) or np.ptp(finite) < 1e-9:  # a width of 0 would pass for certainty
+    if not len(finite):
         return float("nan"), float("nan")
     low, high = cut_tails(finite, expanded_tail(math.inf))
-    return min(float(low), rho), max(float(high), rho)
+    ends = min(float(low), rho), max(float(high), rho)
+    # A width of 0 would pass for certainty.
+    return ends if ends[1] - ends[0] > 1e-9 else (float("nan"), float("nan"))
 
 
 def _common(first: Scored, second: Scored) -> tuple[str, ...]:
@@ -184,5 +186,5 @@ def _note(n: int, fixed: bool) -> str:
     elif n < 10:
         notes.append(f"{_count(n)}: only a very strong agreement could show")
     if fixed:
-        notes.append("measured again, the order never changed: no interval")
+        notes.append("measured again, the order hardly ever changed: no interval")
     return "; ".join(notes)
