@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_LETTERS = 34
+"""Of a reason in one line: beside long names of rows, an axis is no wider."""
+_THIRD = 1 / 3
+
 
 def jury(report: JudgeReport, source: str) -> Figure | None:
     """PAC of each judge alone and of the jury, and how each two agree."""
@@ -134,25 +138,26 @@ def _forest(
 
 
 def _say_why(axes: Axes, estimates: Sequence[Estimate]) -> None:
-    """Beside a row without a value, or without an interval, the reason."""
+    """In a row without a value the reason; above a point without an interval, too."""
     ends = [end for e in estimates for end in bar(e) if end == end] or [0.0]
     middle = (min(ends) + max(ends)) / 2
     for row, estimate in enumerate(estimates):
         if estimate.value is not None and estimate.low is not None:
             continue
         words = f"not measured: {estimate.reason}"
-        x, align, aside = middle, "center", 0
+        x, align, above = middle, "center", False
         if estimate.value is not None:
-            words = f"no interval: {estimate.reason}"
-            left = estimate.value > middle
-            x, align, aside = estimate.value, "right" if left else "left", -7 if left else 7
+            words, x, above = f"no interval: {estimate.reason}", estimate.value, True
+            part = (x - min(ends)) / ((max(ends) - min(ends)) or 1.0)
+            if max(ends) > min(ends):
+                align = "left" if part < _THIRD else "right" if part > 1 - _THIRD else "center"
         axes.annotate(
-            textwrap.fill(words, 44),
+            textwrap.fill(words, _LETTERS),
             (x, row),
-            xytext=(aside, 0),
+            xytext=(0, 5 if above else 0),
             textcoords="offset points",
             ha=align,
-            va="center",
+            va="bottom" if above else "center",
             size=style.SMALL_SIZE,
             color=style.MUTED,
             style="italic",
