@@ -58,6 +58,7 @@ def _scores(seed: int, lift: float, leniency: float, items: int = 40) -> pd.Data
     return pd.DataFrame(rows, columns=["judge", "candidate", "item_id", "score"])
 
 
+@pytest.mark.slow
 def test_planted_self_preference_is_covered_and_leniency_is_not_mistaken_for_it() -> None:
     covered = plain = excess_zero = 0
     for seed in range(40):
@@ -133,6 +134,7 @@ def _styled(seed: int, pull: float, rows: int = 120) -> pd.DataFrame:
     return table.assign(score=0.8 * table["reference"] + pull * np.array(length) + noise)
 
 
+@pytest.mark.slow
 def test_planted_length_bias_is_covered_and_others_stay_at_zero() -> None:
     hits = dict.fromkeys(("length", "lists", "hedging"), 0)
     found_bias = 0

@@ -75,6 +75,7 @@ def _coverage(judge: SimulatedJudge, seeds: range, **sizes: int) -> tuple[dict, 
     return shares[0], shares[1]
 
 
+@pytest.mark.slow
 def test_corrected_intervals_cover_the_truth_and_raw_ones_do_not() -> None:
     corrected, raw = _coverage(NOISY, range(60))
     assert min(corrected.values()) >= 0.88, corrected
@@ -243,6 +244,7 @@ def _by_outcome(judged: pd.DataFrame, n: int, rng: np.random.Generator) -> np.nd
     return np.concatenate(parts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stratified", [False, True])
 def test_sixty_labels_by_one_annotator_correct_pac(stratified: bool) -> None:
     covered, raw, narrower = 0, 0, 0

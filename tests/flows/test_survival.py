@@ -75,6 +75,7 @@ def test_after_ctrl_c_what_was_in_flight_is_not_asked_again(scratch: Scratch) ->
         assert server.stats()["requests"] == 96
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM])
 def test_a_shard_stops_when_its_launcher_is_gone(scratch: Scratch, blow: signal.Signals) -> None:
     with ServerProcess(reply="tests.simulated_reply:reply", latency=0.5) as server:

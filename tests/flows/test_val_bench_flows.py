@@ -104,6 +104,7 @@ def test_planted_key_is_nowhere(done: Scratch) -> None:
         assert KEY.encode() not in path.read_bytes(), path
 
 
+@pytest.mark.slow
 def test_second_run_asks_nothing(done: Scratch, server: ModelServer) -> None:
     asked = len(server.log.entries)
     run = done.ok(

@@ -100,6 +100,7 @@ def test_a_limit_is_felt_out(
     assert [w.limit <= at_most for w in windows] == [True], windows[0].limit
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_few_at_once_is_not_flooded(tmp_path: Path) -> None:
     with ServerProcess(latency=0.05, max_concurrent=8, retry_after=0.1) as server:
         requests = [question(endpoint(server), f"question {n}") for n in range(300)]

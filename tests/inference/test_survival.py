@@ -42,6 +42,7 @@ def end_in_the_middle(process: subprocess.Popen[str], number: int) -> tuple[int,
     return given, words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_what_was_stored_is_not_asked_again(number: int, tmp_path: Path) -> None:
     with ServerProcess(latency=0.05) as server:

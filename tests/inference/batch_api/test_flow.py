@@ -19,6 +19,7 @@ def scratch(tmp_path: Path) -> Scratch:
     return Scratch(tmp_path)
 
 
+@pytest.mark.slow
 def test_both_sides_of_every_pair_in_one_batch(scratch: Scratch, server: ModelServer) -> None:
     words = ("--model_id", "gpt-4.1-nano", "--execution", "batch_api", "--limit", "12")
     scratch.ok(*ASK, *words, **addresses(server))
