@@ -173,11 +173,7 @@ class Engines:
                 self._know(line, model)
         line.unsorted += [entry[-1] for entry in line.waiting]
         line.waiting.clear()
-        try:
-            self._engine = Engine(base, list(line.adapters.values()))
-        except BaseException:
-            turn.give_back()
-            raise
+        self._engine = Engine(base, list(line.adapters.values()))
         self._working_since = time.monotonic()
         self.reports.append(self._engine.report)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from inference import Message, PlumblineError, Request
 from inference.local.engine import EngineDied, Finished
 from inference.local.engines import MOST_DEATHS, Engines
+from inference.local.turn import Turn
 from inference.models import ModelRef
 from inference.providers.base import Reply, RequestFailed
 from inference.result import Failure, Usage
@@ -129,6 +131,19 @@ def test_announced_adapters_are_known_from_the_start(engines: Engines) -> None:
     assert wave(engines, (BASE, "first")) == ["one: first"]
     assert wave(engines, (late, "then")) == ["one: then"]
     assert len(FakeEngine.started) == 1
+
+
+def test_where_an_engine_does_not_start_others_get_its_turn(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(base: object, adapters: object) -> None:
+        raise PlumblineError("no such model")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("inference.local.engines.Engine", refuse)
+    [found] = wave(engines, (replace(BASE, serving="{}"), "hello"))
+    assert isinstance(found, PlumblineError)
+    assert list(tmp_path.iterdir()) and Turn("{}").take(given_up=lambda: True)
 
 
 def test_who_gives_up_is_forgotten_by_the_engine(engines: Engines) -> None:
