@@ -12,11 +12,12 @@ from benchmarks.bounds import MOST_DRAWS
 from flows.base import PlumblineFlow
 from flows.files import file_parameter
 from flows.parent import is_remote
+from flows.plan_parameter import check_keys_for
 from inference import ModelRef
 from inference.batch_api.api import check_batchable
-from inference.errors import MissingKey, PlumblineError
+from inference.errors import PlumblineError
 from inference.local import require_vllm
-from inference.models import check_keys, resolve, resolve_all
+from inference.models import resolve, resolve_all
 from inference.rules import check_supported
 from inference.store import DEFAULT_ROOT, open_store
 from inference.usage import PriceList, load_prices, parse_prices
@@ -156,21 +157,12 @@ class AskingParameters(PlumblineFlow):
                 prices.must_have(model)
             if self.execution == "batch_api":
                 check_batchable(model)
-        self.check_keys(models)
+        check_keys_for(models, self.plan_sends or not getattr(self, "plan_only", False))
         check_store(located(self.store_path), models)
         self.local_models = tuple(model for model in models if model.provider == "vllm")
         # Under remote compute vLLM need only be there where the models run: `ask_local` says so.
         if self.local_models and not is_remote():
             require_vllm(self.local_models[0].label)
-
-    def check_keys(self, models: list[ModelRef]) -> None:
-        """Refuse missing keys; a plan that sends nothing only says that a run will want them."""
-        try:
-            check_keys(models)
-        except MissingKey as error:
-            if self.plan_sends or not getattr(self, "plan_only", False):
-                raise
-            print(f"Before a run: {error}")
 
     def shards_for(self, requests: int) -> int:
         """How many tasks share `requests` requests: one where models run in it."""

@@ -5,6 +5,22 @@ from __future__ import annotations
 from metaflow import Parameter
 
 from flows.base import PlumblineFlow
+from inference.errors import MissingKey
+from inference.models import ModelRef, check_keys
+
+
+def check_keys_for(models: list[ModelRef], sends: bool) -> None:
+    """Refuse missing keys; where nothing is sent, only say that a run will want them.
+
+    Raises:
+        MissingKey, PlumblineError: see `inference.models.check_keys`.
+    """
+    try:
+        check_keys(models)
+    except MissingKey as error:
+        if sends:
+            raise
+        print(f"Before a run: {error}")
 
 
 class PlanParameter(PlumblineFlow):

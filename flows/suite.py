@@ -11,7 +11,7 @@ from flows.base import told_plainly
 from flows.manifest import hash_of, manifest
 from flows.naming import claim_results
 from flows.parent import is_remote
-from flows.plan_parameter import PlanParameter
+from flows.plan_parameter import PlanParameter, check_keys_for
 from flows.remote import shown, staged
 from inference import PlumblineError
 
@@ -37,8 +37,7 @@ class SuiteFlow(PlanParameter):
         """Read and check the spec, the models, their keys and the results folder."""
         from flows.suite_runs import branches_of
         from flows.suite_spec import load_suite
-        from inference.errors import MissingKey
-        from inference.models import check_keys, resolve_all
+        from inference.models import resolve_all
 
         if is_remote():
             raise PlumblineError(
@@ -48,13 +47,8 @@ class SuiteFlow(PlanParameter):
         self.suite = load_suite(self.spec)
         ids = ",".join(dict.fromkeys([*self.suite.models, *self.suite.judges]))
         models = resolve_all(ids, self.suite.inference_url or None)
-        try:
-            check_keys(models)
-        except MissingKey as error:
-            # A plan of EigenBench asks a pilot.
-            if not self.plan_only or "eigenbench" in self.suite.benchmarks:
-                raise
-            print(f"Before a run: {error}")
+        # A plan of EigenBench asks a pilot.
+        check_keys_for(models, not self.plan_only or "eigenbench" in self.suite.benchmarks)
         self.simulated = any(model.provider == "simulated" for model in models)
         self.branches = branches_of(self.suite)
         if not self.plan_only:
